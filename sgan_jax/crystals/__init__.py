@@ -1,0 +1,1 @@
+"""Where crystals come from: CIF files and structure prototypes."""

@@ -1,0 +1,1 @@
+"""How a crystal becomes a pattern."""
