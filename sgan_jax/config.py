@@ -1,99 +1,270 @@
-"""The one commented configuration: every key that exists, what it means, and where its default comes from.
+"""The one commented configuration: every key, what it means, and where its default comes from.
 
 A file in `configs/` calls `base(...)` and changes a few keys; the command line changes more
-(`--config.train.steps=1000`). `validate` is called once, at start.
+(`--config.train.steps=1000`). `validate` is called once, at start. A run's configuration is saved
+beside it as JSON, so that it can be evaluated, resumed and compared later.
 """
+
+import hashlib
+import json
+import pathlib
+from typing import Any
 
 import ml_collections
 from ml_collections import config_dict
 
-TASKS = ("bl", "sg")
-METHODS = ("supervised", "sgan")
-LABELLED_PERCENTS = (5, 10, 25, 50, 90)
+CHOICES = {
+    "method": ("supervised", "sgan"),
+    "task.name": ("bl", "sg"),
+    "task.classes": ("paper", "all", "frequent"),
+    "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "hb2a"),
+    "data.source": ("prototypes", "cif"),
+    "data.symmetry": ("file", "spglib"),
+    "data.split": ("random", "structure_type"),
+    "gan.optimizers": ("two", "three"),
+    "optim.schedule": ("constant", "cosine"),
+    "train.rng": ("rbg", "threefry2x32"),
+}
+
+# field: (allowed values in words, the test)
+RANGES = {
+    "seed": ("0 or more", lambda x: x >= 0),
+    "task.min_count": ("0 or more", lambda x: x >= 0),
+    "instrument.wavelength_angstrom": ("0.1 to 20 Å", lambda x: 0.1 <= x <= 20),
+    "data.prototype_crystals": ("1 or more", lambda x: x >= 1),
+    "data.prototype_seed": ("0 or more", lambda x: x >= 0),
+    "data.b_iso_default": ("0 Å² or more", lambda x: x >= 0),
+    "data.max_skipped_fraction": ("0 to 1", lambda x: 0 <= x <= 1),
+    "data.processes": ("0 (one per core) or more", lambda x: x >= 0),
+    "data.split_seed": ("0 or more", lambda x: x >= 0),
+    "data.test_fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
+    "data.labelled_percent": ("1 to 99", lambda x: 1 <= x <= 99),
+    "data.validation_fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
+    "data.intensity_offset": ("0 to 1", lambda x: 0 <= x <= 1),
+    "augment.strain": ("0 to 0.2", lambda x: 0 <= x <= 0.2),
+    "augment.zero_shift_deg": ("0 to 5 degrees", lambda x: 0 <= x <= 5),
+    "model.dropout": ("0 or more and below 1", lambda x: 0 <= x < 1),
+    "optim.learning_rate": ("above 0", lambda x: x > 0),
+    "optim.generator_learning_rate": ("above 0", lambda x: x > 0),
+    "optim.real_fake_learning_rate": ("above 0", lambda x: x > 0),
+    "optim.eps": ("above 0", lambda x: x > 0),
+    "optim.weight_decay": ("0 or more", lambda x: x >= 0),
+    "optim.warmup_steps": ("0 or more", lambda x: x >= 0),
+    "train.batch_size": ("1 or more", lambda x: x >= 1),
+    "train.epochs": ("1 or more", lambda x: x >= 1),
+    "train.steps": ("0 (counted from the epochs) or more", lambda x: x >= 0),
+    "train.steps_per_call": ("0 (by device) or more", lambda x: x >= 0),
+    "train.log_every_steps": ("1 or more", lambda x: x >= 1),
+    "train.eval_every_steps": ("0 (twenty times a run) or more", lambda x: x >= 0),
+    "eval.batch_size": ("1 or more", lambda x: x >= 1),
+    "checkpoint.every_steps": ("1 or more", lambda x: x >= 1),
+    "checkpoint.keep": ("1 or more", lambda x: x >= 1),
+}
+
+# These fields act only where another field has a value: (field, that other field, its value).
+NEEDS = (
+    ("task.classes", "task.name", "sg"),
+    ("task.min_count", "task.classes", "frequent"),
+    ("data.cif_path", "data.source", "cif"),
+    ("data.symmetry", "data.source", "cif"),
+    ("data.prototype_crystals", "data.source", "prototypes"),
+    ("data.prototype_seed", "data.source", "prototypes"),
+    ("gan.real_fake_head", "method", "sgan"),
+    ("gan.soft_labels", "method", "sgan"),
+    ("gan.soft_labels", "gan.real_fake_head", True),
+    ("gan.optimizers", "method", "sgan"),
+    ("optim.generator_learning_rate", "method", "sgan"),
+    ("optim.real_fake_learning_rate", "gan.optimizers", "three"),
+    ("optim.warmup_steps", "optim.schedule", "cosine"),
+)
+
+# Fields that a run may change between a kill and its continuation: the numbers stay the same.
+HARMLESS = (
+    "data.dir",
+    "data.processes",
+    "data.max_skipped_fraction",
+    "eval.batch_size",
+    "checkpoint.every_steps",
+    "checkpoint.keep",
+)
 
 
 def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
-    """Return the paper's experiment for a task, a labelled percentage and a method (Table 2, section 2)."""
+    """Return the paper's experiment for a task, a labelled percentage and a method.
+
+    Table 2 and section 2 of the paper, unless the comment of a key says otherwise.
+    """
     supervised = method == "supervised"
-    return _typed(
+    config = dict(
         seed=0,  # of the parameters, the batches and the dropout; the split has its own
         method=method,  # 'supervised' (labelled part only) or 'sgan'
-        task=_typed(
+        task=dict(
             name=task,  # 'bl': 14 Bravais lattices; 'sg': space groups
-            classes="paper",  # of 'sg': 'paper' (144), 'all' (230), 'frequent' (more than min_count patterns)
+            classes="paper",  # of 'sg': 'paper' (144), 'all' (230), 'frequent' (> min_count)
             min_count=50,  # section 2.1: groups with more than 50 patterns
         ),
-        instrument=_typed(
-            preset="nist2022",  # nist2022, bt1_cu311, bt1_ge311, d1a, hb2a; the numbers below override it
-            wavelength_angstrom=config_dict.placeholder(float),
-            u=config_dict.placeholder(float),  # Gaussian FWHM² = u tan²θ + v tanθ + w, degrees²
-            v=config_dict.placeholder(float),
-            w=config_dict.placeholder(float),
-            x=config_dict.placeholder(float),  # Lorentzian FWHM = x / cosθ + y tanθ, degrees
-            y=config_dict.placeholder(float),
-            s_over_l=config_dict.placeholder(
-                float
-            ),  # axial divergence (Finger, Cox & Jephcoat 1994)
-            h_over_l=config_dict.placeholder(float),
+        instrument=dict(
+            preset="nist2022",  # one of CHOICES; the numbers below override it
+            wavelength_angstrom=_number(),
+            u=_number(),  # Gaussian FWHM² = u tan²θ + v tanθ + w, degrees²
+            v=_number(),
+            w=_number(),
+            x=_number(),  # Lorentzian FWHM = x / cosθ + y tanθ, degrees
+            y=_number(),
+            s_over_l=_number(),  # axial divergence (Finger, Cox & Jephcoat 1994)
+            h_over_l=_number(),
         ),
-        data=_typed(
-            source="prototypes",  # 'prototypes': built in, needs no file; 'cif': crystals from cif_path
+        data=dict(
+            source="prototypes",  # 'prototypes': built in, needs no file; 'cif': from cif_path
             cif_path="",  # a CIF file, a folder, a zip or a tar
             prototype_crystals=20_000,  # how many crystals the built-in source makes
             prototype_seed=0,
-            symmetry="file",  # 'file': the CIF's own operations; 'spglib': found from the atoms (P 1 exports)
+            symmetry="file",  # 'file': the CIF's operations; 'spglib': found (P 1 exports)
             b_iso_default=0.5,  # Å², for atoms without a displacement parameter
             max_skipped_fraction=0.2,  # a build that loses more of its files ends with an error
             dir="",  # where data sets live; '' is the user's cache folder
             processes=0,  # that build the data set; 0 is one per core
-            split="random",  # 'random' (the paper) or 'structure_type' (no type on both sides of the test line)
+            split="random",  # the paper; 'structure_type': none on both sides of the test line
             split_seed=0,
-            test_fraction=0.1,  # section 2.2
-            labelled_percent=percent,  # of what is not test: 5, 10, 25, 50 (Table 4) or 90
-            validation_fraction=0.1,  # of the labelled part, never trained on: picks the best checkpoint
-            intensity_offset=0.0,  # added to each pattern; the released program adds 1e-3
+            test_fraction=0.1,  # section 2.2, of all patterns
+            labelled_percent=percent,  # of all patterns: 5, 10, 25, 50; 90 = all the rest
+            validation_fraction=0.1,  # of the labelled part, never trained on: picks the best
+            intensity_offset=0.0,  # added to each pattern; released program: 1e-3
         ),
-        augment=_typed(
-            strain=0.0,  # isotropic strain of the cell, uniform in ±strain, drawn anew for each pattern and step
+        augment=dict(  # drawn anew for each pattern and step; the paper has none
+            strain=0.0,  # isotropic strain of the cell, uniform in ±strain
             zero_shift_deg=0.0,  # shift of 2θ, uniform in ±zero_shift_deg
         ),
-        model=_typed(
-            stem_pool=True,  # the paper's max pool after the stem; the released program has none
-            projection_shortcuts=False,  # released program: a projection in every block, not a stage's first only
+        model=dict(
+            stem_pool=True,  # the paper's max pool after the stem; released program: none
+            projection_shortcuts=False,  # released program: in every block, not the first only
             dropout=0.1,  # Table 2; released program: 0.05
         ),
-        gan=_typed(
-            real_fake_head=False,  # released program: a second head and binary cross-entropy, not D = Z / (Z + 1)
-            soft_labels=False,  # released program, with real_fake_head: targets in 0-0.2 and 0.8-1, once an epoch
-            optimizers="two",  # 'two' (discriminator, generator) or the released program's 'three'
+        gan=dict(
+            real_fake_head=False,  # released program: a second head and BCE, not D = Z / (Z + 1)
+            soft_labels=False,  # released program, of that head: 0-0.2 and 0.8-1, once an epoch
+            optimizers="two",  # discriminator, generator; 'three': the released program's
         ),
-        optim=_typed(
-            learning_rate=1e-4
-            if supervised
-            else 5e-6,  # Table 2; of the classifier = discriminator
+        optim=dict(
+            learning_rate=1e-4 if supervised else 5e-6,  # Table 2; classifier = discriminator
             generator_learning_rate=1e-6,  # Table 2
-            real_fake_learning_rate=1e-4,  # released program, with optimizers='three'
+            real_fake_learning_rate=1e-4,  # released program, with gan.optimizers='three'
             eps=1e-8,  # of Adam; released program: 1e-4
             weight_decay=0.0,  # decoupled; 0 is plain Adam (the paper)
-            schedule="constant",  # 'constant' (the paper) or 'cosine' (to zero, after warmup_steps)
+            schedule="constant",  # the paper; 'cosine': to zero, after warmup_steps
             warmup_steps=0,
         ),
-        train=_typed(
+        train=dict(
             batch_size=64 if supervised else 32,  # per device (Table 2); sgan: of each kind
-            epochs=100,  # the released program's default; of the labelled part, in sgan of the unlabelled part
+            epochs=100,  # released program; of the labelled part, in sgan of the unlabelled part
             steps=0,  # training steps; 0 counts them from the epochs
-            steps_per_call=0,  # steps in one compiled call; 0 is 1 on CPU and 50 on GPU
+            steps_per_call=0,  # steps in one compiled call; 0 is 1 on CPU and 50 elsewhere
             log_every_steps=50,
             eval_every_steps=0,  # validation; 0 is twenty times a run
-            rng="rbg",  # 'rbg' makes dropout cheap on CPU; 'threefry2x32' is JAX's default
+            rng="rbg",  # makes dropout cheap on CPU; 'threefry2x32' is JAX's default
         ),
-        eval=_typed(batch_size=256),  # per device
-        checkpoint=_typed(
+        eval=dict(batch_size=256),  # per device
+        checkpoint=dict(
             every_steps=500,  # a killed run loses no more than this many steps
             keep=2,  # latest checkpoints kept, beside the best
         ),
     )
+    return ml_collections.ConfigDict(config).lock()
 
 
-def _typed(**keys) -> ml_collections.ConfigDict:
-    return ml_collections.ConfigDict(keys)
+def _number() -> config_dict.FieldReference:
+    return config_dict.placeholder(float)  # None until it is given
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+    """Raise ValueError, naming the field and what it allows, for settings that cannot be meant."""
+    fields = flatten(config)
+    for field, allowed in CHOICES.items():
+        if fields[field] not in allowed:
+            raise ValueError(f"{field} is {fields[field]!r}; use one of {_words(allowed)}")
+    for field, (allowed, test) in RANGES.items():
+        if fields[field] is not None and not test(fields[field]):
+            raise ValueError(f"{field} is {fields[field]!r}; use {allowed}")
+    _check_contradictions(fields)
+    _check_parts(fields)
+
+
+def _check_contradictions(fields: dict[str, Any]) -> None:
+    default = flatten(base(fields["task.name"], 5, fields["method"]))
+    for field, other, value in NEEDS:
+        if fields[field] != default[field] and fields[other] != value:
+            raise ValueError(
+                f"{field} is {fields[field]!r} but acts only with {other}={value!r}, which is "
+                f"{fields[other]!r}; use {field}={default[field]!r} or {other}={value!r}"
+            )
+    if fields["data.source"] == "cif" and not fields["data.cif_path"]:
+        raise ValueError(
+            "data.cif_path is empty but data.source is 'cif'; give a CIF file, a folder, a zip or "
+            "a tar, or use data.source='prototypes'"
+        )
+    if fields["optim.warmup_steps"] > fields["train.steps"] > 0:
+        raise ValueError(
+            f"optim.warmup_steps is {fields['optim.warmup_steps']}, more than train.steps = "
+            f"{fields['train.steps']}; use 0 to {fields['train.steps']}"
+        )
+
+
+def _check_parts(fields: dict[str, Any]) -> None:
+    """Check that the test, labelled and unlabelled parts fit into the whole."""
+    percent = fields["data.labelled_percent"]
+    rest = round(100 * (1 - fields["data.test_fraction"]), 6)
+    if percent > rest:
+        raise ValueError(
+            f"data.labelled_percent is {percent} but data.test_fraction = "
+            f"{fields['data.test_fraction']} leaves {rest:g} % of the patterns; "
+            f"use data.labelled_percent of 1 to {rest:g}"
+        )
+    if percent == rest and fields["method"] == "sgan":
+        raise ValueError(
+            f"data.labelled_percent is {percent}, which leaves no unlabelled patterns for "
+            f"method='sgan'; use less than {rest:g} or method='supervised'"
+        )
+
+
+def flatten(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Return the configuration as one dict from dotted names to values, None where not given."""
+    flat = {}
+    for key, value in config.items(preserve_field_references=False):
+        if isinstance(value, ml_collections.ConfigDict):
+            flat |= {f"{key}.{inner}": x for inner, x in flatten(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def differences(old: ml_collections.ConfigDict, new: ml_collections.ConfigDict) -> list[str]:
+    """Return 'field: old -> new' for each field that differs and changes a run's numbers."""
+    before, after = flatten(old), flatten(new)
+    return [
+        f"{field}: {before.get(field)!r} -> {after.get(field)!r}"
+        for field in sorted(before | after)
+        if field not in HARMLESS and before.get(field) != after.get(field)
+    ]
+
+
+def config_hash(config: ml_collections.ConfigDict) -> str:
+    """Return 16 hex digits that are equal for configurations whose runs have the same numbers."""
+    fields = {k: v for k, v in flatten(config).items() if k not in HARMLESS}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def save(config: ml_collections.ConfigDict, path: pathlib.Path) -> None:
+    """Write the configuration as JSON."""
+    path.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+
+
+def load(path: pathlib.Path) -> ml_collections.ConfigDict:
+    """Read a configuration that `save` wrote; keys younger than the file get their defaults."""
+    saved = json.loads(path.read_text())
+    config = base(saved["task"]["name"], saved["data"]["labelled_percent"], saved["method"])
+    config.update(saved)
+    return config.lock()
+
+
+def _words(values: tuple[str, ...]) -> str:
+    return ", ".join(repr(value) for value in values)

@@ -1,0 +1,159 @@
+r"""Command line: train a classifier of crystal symmetry, or evaluate a trained one.
+
+Train, evaluate and report (data sets are built when they are missing; a run that was killed goes on
+when the same command is given again):
+
+    python -m sgan_jax.main --config=configs/demo.py
+    python -m sgan_jax.main --config=configs/sg_05.py:supervised --workdir=runs/control
+    python -m sgan_jax.main --config=configs/bl_05.py \
+        --config.data.source=cif --config.data.cif_path=structures.zip
+
+Evaluate a trained model again, or on every crystal of another file:
+
+    python -m sgan_jax.main --mode=evaluate --workdir=runs/demo
+    python -m sgan_jax.main --mode=evaluate --workdir=runs/demo --crystals=other.zip
+
+Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VALUE.
+"""
+
+import pathlib
+import re
+import sys
+import traceback
+
+import ml_collections
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from sgan_jax import config as configuration
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "Experiment, a file in configs/, with its method after a colon where it is not the file's "
+    "default (configs/sg_05.py:supervised). --mode=evaluate takes the one saved in --workdir.",
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run: checkpoints, metrics, report. Default: runs/<config>."
+)
+_MODE = flags.DEFINE_enum(
+    "mode",
+    "train",
+    ["train", "evaluate"],
+    "train: build the data if needed, train (or go on), evaluate, report. evaluate: the last two.",
+)
+_CRYSTALS = flags.DEFINE_string(
+    "crystals",
+    None,
+    "With --mode=evaluate: a CIF file, folder, zip or tar, every crystal of which is classified "
+    "and compared with the symmetry that the file gives.",
+)
+
+PACKAGE = str(pathlib.Path(__file__).parent)
+
+
+def main(argv: list[str]) -> None:
+    """Do what the flags say; end with one line and status 1 where the user can mend it."""
+    try:
+        if len(argv) > 1:
+            raise ValueError(f"{argv[1]!r} is not a flag; flags look like --workdir=runs/demo")
+        workdir = pathlib.Path(_WORKDIR.value or default_workdir())
+        if _MODE.value == "train":
+            run_training(workdir)
+        else:
+            run_evaluation(workdir)
+    except (ValueError, OSError) as error:
+        if not is_mendable(error):
+            raise
+        sys.exit(f"error: {error}")
+
+
+def run_training(workdir: pathlib.Path) -> None:
+    """Train from the beginning or from the latest checkpoint, then evaluate."""
+    if _CRYSTALS.value:
+        raise ValueError(
+            "--crystals goes with --mode=evaluate; to train on crystals of your own "
+            "give --config.data.source=cif --config.data.cif_path=FILE"
+        )
+    config = given_config()
+    if config is None:
+        raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
+    from sgan_jax.training import train  # after the checks: jax takes seconds
+
+    train.train(config, workdir)
+    run_evaluation(workdir)
+
+
+def run_evaluation(workdir: pathlib.Path) -> None:
+    """Evaluate the run in a workdir, by the configuration saved there."""
+    saved = workdir / "config.json"
+    if not saved.is_file():
+        raise ValueError(f"{saved} does not exist; train first, or give the --workdir of a run")
+    config = configuration.load(saved)
+    given = given_config()
+    if given is not None and (changed := configuration.differences(config, given)):
+        raise ValueError(f"{workdir} was trained with another configuration: {'; '.join(changed)}")
+    from sgan_jax.evaluation import evaluate
+
+    evaluate.evaluate(config, workdir)
+
+
+def given_config() -> ml_collections.ConfigDict | None:
+    """Return the checked configuration of the command line, None where it names none."""
+    if _CONFIG.value is None:
+        return None
+    path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
+    if not pathlib.Path(path).is_file():  # config_flags says so only later, with a traceback
+        raise ValueError(f"--config: {path} does not exist; use one of configs/")
+    configuration.validate(_CONFIG.value)
+    return _CONFIG.value
+
+
+def default_workdir() -> str:
+    """Return runs/<config file's stem>, with _<method> where the command names one."""
+    if _CONFIG.value is None:
+        raise ValueError("neither --config nor --workdir is given; try --config=configs/demo.py")
+    path, _, method = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")
+    return str(pathlib.Path("runs", "_".join(filter(None, [pathlib.Path(path).stem, method]))))
+
+
+def is_mendable(error: BaseException) -> bool:
+    """Say whether our own code raised the error (about its input) and not a library beneath it.
+
+    A ValueError from inside jax or numpy is a fault of the program and keeps its traceback.
+    """
+    last = traceback.extract_tb(error.__traceback__)[-1].filename
+    return isinstance(error, FileNotFoundError) or last.startswith(PACKAGE)
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parse the flags; a wrong one ends the program with one line."""
+    try:
+        check_setting_names(argv)
+        return flags.FLAGS(argv)
+    except OSError as error:  # a config file that does not exist, and a --config.NAME beside it
+        sys.exit(f"error: {' '.join(str(error).split())}")
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        # ml_collections puts a traceback into its messages; the reason is the last line.
+        sys.exit(f"error: {str(error).strip().splitlines()[-1]} (--help lists the flags)")
+
+
+def check_setting_names(argv: list[str]) -> None:
+    """Raise ValueError for a --config.NAME that does not exist, saying which do."""
+    known = configuration.flatten(configuration.base("bl", 5, "sgan"))
+    for argument in argv:
+        match = re.match(r"--?config\.([\w.]+)", argument)
+        if match and match[1] not in known:
+            section = match[1].partition(".")[0]
+            there = [name for name in known if name.startswith(f"{section}.")] or list(known)
+            raise ValueError(f"--config.{match[1]} does not exist; there are {', '.join(there)}")
+
+
+def run() -> None:
+    """Start the program."""
+    logging.set_verbosity(logging.INFO)
+    app.run(main, flags_parser=parse_flags)
+
+
+if __name__ == "__main__":
+    run()
