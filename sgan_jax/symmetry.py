@@ -1,4 +1,4 @@
-"""Bravais lattices and space groups: their order, their names, and which of them are the classes of a task.
+"""Bravais lattices and space groups: order, names, and which of them are the classes of a task.
 
 Pure tables and numpy, so that everything may import it, the classifier's core included.
 """
@@ -51,7 +51,7 @@ def _numbers(*ranges: int | tuple[int, int]) -> tuple[int, ...]:
     return tuple(number for first, last in ends for number in range(first, last + 1))
 
 
-# DESIGN.md section 3: the groups with more than 50 patterns in the paper's set; position = class index.
+# DESIGN.md section 3: the groups with more than 50 patterns in the paper's set, ascending.
 # fmt: off
 PAPER_SPACE_GROUPS = _numbers(
     (1, 2), (4, 15), (18, 20), 26, 29, 31, 33, 34, 36, 38, (40, 47), (51, 53), (55, 67), (69, 74),
@@ -64,7 +64,7 @@ PAPER_SPACE_GROUPS = _numbers(
 
 
 def crystal_system(space_group_number: int) -> str:
-    """Return the crystal system of a space group, e.g. 'trigonal' (International Tables A, table 2.1.2.1)."""
+    """Return the crystal system of a space group, e.g. 'trigonal' (International Tables A)."""
     _check_number(space_group_number)
     last_numbers = (
         (2, "triclinic"),
@@ -116,7 +116,7 @@ def class_list(task: str, classes: str, numbers: np.ndarray, min_count: int) -> 
       task: 'bl' (Bravais lattices, by name) or 'sg' (space groups, by number).
       classes: of 'sg': 'paper' (144 groups), 'all' (230) or 'frequent'.
       numbers: the crystals' space-group numbers [N], which 'frequent' counts.
-      min_count: 'frequent' are the groups with more crystals than this (the paper's rule, section 2.1).
+      min_count: 'frequent' groups have more crystals than this (the paper's rule, section 2.1).
     """
     if task == "bl":
         return BRAVAIS_LATTICES

@@ -1,0 +1,140 @@
+"""Crystal: what every source of crystals makes and everything after it takes."""
+
+import dataclasses
+import functools
+import math
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from sgan_jax import symmetry
+from sgan_jax.crystals import formula, operations, sites
+
+# The reader has put sites exactly on their special positions; this only absorbs rounding.
+_SAME_POSITION_ANGSTROM = 0.01
+
+
+class UnitCellSites(NamedTuple):
+    """Every atom of the unit cell, centring included; shared positions stay separate atoms.
+
+    Attributes:
+      elements: N gemmi names.
+      fractional: float64 [N, 3], in [0, 1).
+      occupancies: float64 [N].
+      b_iso: float64 [N], Å².
+    """
+
+    elements: tuple[str, ...]
+    fractional: np.ndarray
+    occupancies: np.ndarray
+    b_iso: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Crystal:
+    """A crystal: cell, asymmetric sites, all symmetry operations of the cell.
+
+    Attributes:
+      id: names the crystal in its data set.
+      cell: a, b, c (Å), alpha, beta, gamma (degrees).
+      elements: n gemmi names without charges; 'D' is not 'H'.
+      fractional: float64 [n, 3], asymmetric sites, exactly on their special positions.
+      occupancies: float64 [n], crystallographic: 1 is a full position, in (0, 1].
+      b_iso: float64 [n], Å²; B equivalent where the site is anisotropic.
+      u_aniso: float64 [n, 6], Å², U11 U22 U33 U12 U13 U23 as in a CIF; NaN where isotropic.
+      rotations: int64 [m, 3, 3], of every operation, centring included.
+      translations: float64 [m, 3].
+      space_group_number: 1..230.
+      source: where it comes from, e.g. the file.
+    """
+
+    id: str
+    cell: tuple[float, float, float, float, float, float]
+    elements: tuple[str, ...]
+    fractional: np.ndarray
+    occupancies: np.ndarray
+    b_iso: np.ndarray
+    u_aniso: np.ndarray
+    rotations: np.ndarray
+    translations: np.ndarray
+    space_group_number: int
+    source: str
+
+    @functools.cached_property
+    def bravais_lattice(self) -> str:
+        """The Bravais lattice, e.g. 'orthorhombic (P)'."""
+        return symmetry.bravais_lattice(self.space_group_number)
+
+    @functools.cached_property
+    def volume(self) -> float:
+        """Volume of the unit cell in Å³."""
+        return float(np.linalg.det(sites.orthogonalisation(self.cell)))
+
+    @functools.cached_property
+    def formula(self) -> str:
+        """The reduced formula, e.g. 'BaTiO3'."""
+        return formula.text(self._formula_amounts)
+
+    @functools.cached_property
+    def structure_type(self) -> str:
+        """A string equal for crystals of one structure type, e.g. '225|AB|4 m-3m,4 m-3m'.
+
+        Space group, anonymous formula, and of each orbit the multiplicity in the standard
+        conventional cell and the site symmetry. Not Wyckoff letters: these change with the origin
+        and the setting (NaCl is 4a 4b either way round), multiplicities and site symmetries do not.
+        """
+        cells = symmetry.lattice_points(self.space_group_number) / self._group.lattice_points
+        orbits = sorted(
+            (round(multiplicity * cells), self._group.site_symmetry(mask))
+            for multiplicity, mask in self._orbits
+        )
+        sequence = ",".join(f"{multiplicity} {symbol}" for multiplicity, symbol in orbits)
+        anonymous = formula.anonymous(self._formula_amounts)
+        return f"{self.space_group_number}|{anonymous}|{sequence}"
+
+    def unit_cell_sites(self) -> UnitCellSites:
+        """Return every atom of the unit cell."""
+        site_index, fractional = self._content
+        elements = tuple(self.elements[i] for i in site_index)
+        return UnitCellSites(
+            elements, fractional.copy(), self.occupancies[site_index], self.b_iso[site_index]
+        )
+
+    @functools.cached_property
+    def atoms(self) -> float:
+        """Atoms in the unit cell, occupancies summed."""
+        return float(self.occupancies[self._content[0]].sum())
+
+    @functools.cached_property
+    def _group(self) -> operations.OperationGroup:
+        return operations.operation_group(self.rotations, self.translations)
+
+    @functools.cached_property
+    def _stabilisers(self) -> np.ndarray:
+        return sites.project(self._group, self.fractional, self.cell, _SAME_POSITION_ANGSTROM)[1]
+
+    @functools.cached_property
+    def _content(self) -> tuple[np.ndarray, np.ndarray]:
+        """Index of the site [N] and coordinates [N, 3] of every atom of the unit cell."""
+        return sites.expand(self._group, self.fractional, self._stabilisers)
+
+    @functools.cached_property
+    def _orbits(self) -> list[tuple[int, np.ndarray]]:
+        """Multiplicity and stabiliser of each distinct orbit, however many elements share it."""
+        site_index, atoms = self._content
+        first = sites.first_coincident(self.fractional, atoms, site_index, self.cell)
+        multiplicities = np.bincount(site_index)
+        return [
+            (int(multiplicities[i]), self._stabilisers[i])
+            for i in np.flatnonzero(first == np.arange(len(first)))
+        ]
+
+    @functools.cached_property
+    def _formula_amounts(self) -> dict[str, float]:
+        amounts: Counter[str] = Counter()
+        multiplicities = np.bincount(self._content[0])
+        for element, amount in zip(self.elements, self.occupancies * multiplicities, strict=True):
+            amounts[element] += float(amount)
+        units = math.gcd(*(multiplicity for multiplicity, _ in self._orbits))
+        return formula.reduced(amounts, units)

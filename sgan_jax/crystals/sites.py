@@ -1,0 +1,134 @@
+"""Where atoms are: special positions, the content of the unit cell, and atoms that are too close.
+
+Arrays stay small whatever the cell: work is cut into chunks of sites.
+"""
+
+import numpy as np
+
+from sgan_jax.crystals import operations
+
+_CHUNK = 200_000  # coordinates triples held at a time
+
+
+def orthogonalisation(cell: tuple[float, ...]) -> np.ndarray:
+    """Return the matrix [3, 3] that takes fractional to Cartesian coordinates in Å (a along x)."""
+    a, b, c = cell[:3]
+    cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(cell[3:]))
+    sin_gamma = np.sin(np.radians(cell[5]))
+    c_y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
+    c_z = np.sqrt(1 - cos_beta**2 - c_y**2)
+    return np.array(
+        [[a, b * cos_gamma, c * cos_beta], [0, b * sin_gamma, c * c_y], [0, 0, c * c_z]]
+    )
+
+
+def project(
+    group: operations.OperationGroup,
+    fractional: np.ndarray,
+    cell: tuple[float, ...],
+    tolerance_angstrom: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move sites that are nearly on a special position exactly onto it.
+
+    An operation belongs to a site's stabiliser when it moves the site by less than the tolerance;
+    the projection is the mean of the images under the stabiliser, which its operations then fix.
+
+    Args:
+      group: of the cell.
+      fractional: sites [n, 3].
+      cell: a, b, c (Å), alpha, beta, gamma (degrees).
+      tolerance_angstrom: the largest distance between a site and an image that counts as the same.
+
+    Returns:
+      The projected sites [n, 3], in [0, 1), and their stabilisers, bool [n, m].
+    """
+    fractional = np.asarray(fractional, np.float64)
+    to_cartesian = orthogonalisation(cell)
+    projected = np.empty_like(fractional)
+    stabilisers = np.empty((len(fractional), len(group)), bool)
+    step = max(1, _CHUNK // len(group))
+    for start in range(0, len(fractional), step):
+        part = slice(start, start + step)
+        displacement = group.images(fractional[part]) - fractional[part, None]
+        displacement -= np.round(displacement)
+        squares = ((displacement @ to_cartesian.T) ** 2).sum(axis=-1)
+        masks = squares < tolerance_angstrom**2
+        for row in np.flatnonzero(masks.sum(axis=1) > 1):
+            masks[row] = _closed(group, squares[row], tolerance_angstrom)
+        shift = (displacement * masks[..., None]).sum(axis=1) / masks.sum(axis=1)[:, None]
+        projected[part] = fractional[part] + shift
+        stabilisers[part] = masks
+    return wrapped(projected), stabilisers
+
+
+def _closed(
+    group: operations.OperationGroup, squares: np.ndarray, tolerance_angstrom: float
+) -> np.ndarray:
+    """Return the largest set of operations within the tolerance that is a group."""
+    for limit in [tolerance_angstrom**2, *np.unique(squares)[::-1]]:
+        mask = squares < limit if limit > 0 else squares <= 0
+        if limit <= tolerance_angstrom**2 and len(group) % max(1, mask.sum()) == 0:
+            if mask.any() and group.is_subgroup(mask):
+                return mask
+    return squares <= squares.min()
+
+
+def wrapped(fractional: np.ndarray) -> np.ndarray:
+    """Return coordinates modulo 1, in [0, 1), with rounding noise about 0 and 1 made 0."""
+    inside = fractional - np.floor(fractional)
+    inside[(inside < 1e-12) | (inside > 1 - 1e-12)] = 0.0
+    return inside
+
+
+def expand(
+    group: operations.OperationGroup, fractional: np.ndarray, stabilisers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return every atom of the unit cell: its site's index [N] and its coordinates [N, 3]."""
+    representatives = [group.representatives(mask) for mask in stabilisers]
+    counts = [len(chosen) for chosen in representatives]
+    site_index = np.repeat(np.arange(len(fractional)), counts)
+    chosen = np.concatenate(representatives)
+    positions = np.einsum("nij,nj->ni", group.rotations[chosen], fractional[site_index])
+    return site_index, wrapped(positions + group.translations[chosen])
+
+
+def occupancy_within(
+    fractional: np.ndarray,
+    atoms: np.ndarray,
+    occupancies: np.ndarray,
+    cell: tuple[float, ...],
+    distance_angstrom: float,
+) -> np.ndarray:
+    """Return, for each site [n, 3], the summed occupancy [n] of the atoms [N, 3] within a distance.
+
+    Exact while the distance is below half the spacing of any lattice plane.
+    """
+    to_cartesian = orthogonalisation(cell)
+    total = np.empty(len(fractional))
+    for part, near in _neighbours(fractional, atoms, to_cartesian, distance_angstrom):
+        total[part] = near @ occupancies
+    return total
+
+
+def first_coincident(
+    fractional: np.ndarray, atoms: np.ndarray, site_index: np.ndarray, cell: tuple[float, ...]
+) -> np.ndarray:
+    """Return, for each site [n, 3], the first site [n] whose orbit passes through it (0.01 Å).
+
+    Elements that share a position share an orbit, whichever of its points their sites name.
+    """
+    first = np.empty(len(fractional), np.int64)
+    for part, near in _neighbours(fractional, atoms, orthogonalisation(cell), 0.01):
+        first[part] = np.where(near, site_index, len(fractional)).min(axis=1)
+    return first
+
+
+def _neighbours(fractional, atoms, to_cartesian, distance_angstrom):
+    """Yield chunks of sites and which atoms are within the distance of each, bool [sites, N]."""
+    step = max(1, _CHUNK // len(atoms))
+    for start in range(0, len(fractional), step):
+        part = slice(start, start + step)
+        difference = fractional[part, None] - atoms
+        difference -= np.round(difference)
+        squares = ((difference @ to_cartesian.T) ** 2).sum(axis=-1)
+        yield part, squares < distance_angstrom**2
