@@ -17,7 +17,7 @@ CHOICES = {
     "method": ("supervised", "sgan"),
     "task.name": ("bl", "sg"),
     "task.classes": ("paper", "all", "frequent"),
-    "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "hb2a"),
+    "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "d1b", "hb2a", "3t2"),
     "data.source": ("prototypes", "cif"),
     "data.symmetry": ("file", "spglib"),
     "data.split": ("random", "structure_type"),

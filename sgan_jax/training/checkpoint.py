@@ -59,6 +59,7 @@ class Checkpoints:
             state=ocp.args.StandardRestore(jax.device_get(like)), notes=ocp.args.JsonRestore()
         )
         restored = self._manager.restore(step, args=arguments)
+        _check_shapes(restored["state"], like)
         return Restored(step, restored["state"], restored["notes"])
 
     def notes(self) -> dict[str, Any] | None:
@@ -85,3 +86,15 @@ def latest(workdir: pathlib.Path, *, keep: int) -> Checkpoints:
 def best(workdir: pathlib.Path) -> Checkpoints:
     """Open the checkpoint with the best validation accuracy; of equals, the earlier."""
     return Checkpoints(workdir / "checkpoints" / "best", keep=1)
+
+
+def _check_shapes(restored: Any, like: Any) -> None:
+    # orbax cuts or pads an array that has another shape, and says nothing
+    for (path, here), there in zip(
+        jax.tree_util.tree_leaves_with_path(like), jax.tree.leaves(restored), strict=True
+    ):
+        if here.shape != there.shape:
+            raise ValueError(
+                f"the checkpoint's {jax.tree_util.keystr(path)} has shape {there.shape}, the "
+                f"model's {here.shape}; it was made by another version: use another --workdir"
+            )
