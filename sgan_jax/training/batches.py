@@ -65,5 +65,5 @@ def call_indices(
 
 
 def total_steps(*, steps: int, epochs: int, part_size: int, global_batch: int) -> int:
-    """Return the steps of a run: `steps` where it is not 0, else `epochs` of the part, rounded up."""
+    """Return the steps of a run: `steps` if not 0, else `epochs` of the part, rounded up."""
     return steps or -(-epochs * part_size // global_batch)

@@ -35,11 +35,14 @@ class Checkpoints:
         )
 
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
-        """Start to write the state of a step; nothing happens where that step is already there.
+        """Start to write the state of a step.
 
         The copy to the host is made before this returns, so the state may be donated after it.
+        Nothing happens where that step or a later one is there: a run that was killed and repeats
+        its last steps has written the same before.
         """
-        if step in self._manager.all_steps():
+        newest = self._manager.latest_step()
+        if newest is not None and newest >= step:
             return
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(jax.device_get(state)), notes=ocp.args.JsonSave(notes)
