@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -95,16 +94,18 @@ class Crystal:
 
     def unit_cell_sites(self) -> UnitCellSites:
         """Return every atom of the unit cell."""
-        site_index, fractional = self._content
-        elements = tuple(self.elements[i] for i in site_index)
+        content = self.content
         return UnitCellSites(
-            elements, fractional.copy(), self.occupancies[site_index], self.b_iso[site_index]
+            tuple(self.elements[i] for i in content.site_index),
+            content.fractional.copy(),
+            self.occupancies[content.site_index],
+            self.b_iso[content.site_index],
         )
 
     @functools.cached_property
     def atoms(self) -> float:
         """Atoms in the unit cell, occupancies summed."""
-        return float(self.occupancies[self._content[0]].sum())
+        return float(self.occupancies[self.content.site_index].sum())
 
     @functools.cached_property
     def _group(self) -> operations.OperationGroup:
@@ -115,14 +116,14 @@ class Crystal:
         return sites.project(self._group, self.fractional, self.cell, _SAME_POSITION_ANGSTROM)[1]
 
     @functools.cached_property
-    def _content(self) -> tuple[np.ndarray, np.ndarray]:
-        """Index of the site [N] and coordinates [N, 3] of every atom of the unit cell."""
+    def content(self) -> sites.Content:
+        """Site, operation and coordinates of every atom of the unit cell."""
         return sites.expand(self._group, self.fractional, self._stabilisers)
 
     @functools.cached_property
     def _orbits(self) -> list[tuple[int, np.ndarray]]:
         """Multiplicity and stabiliser of each distinct orbit, however many elements share it."""
-        site_index, atoms = self._content
+        site_index, _, atoms = self.content
         first = sites.first_coincident(self.fractional, atoms, site_index, self.cell)
         multiplicities = np.bincount(site_index)
         return [
@@ -132,8 +133,8 @@ class Crystal:
 
     @functools.cached_property
     def _formula_amounts(self) -> dict[str, float]:
-        amounts: Counter[str] = Counter()
-        multiplicities = np.bincount(self._content[0])
+        amounts = dict.fromkeys(self.elements, 0.0)
+        multiplicities = np.bincount(self.content.site_index)
         for element, amount in zip(self.elements, self.occupancies * multiplicities, strict=True):
             amounts[element] += float(amount)
         units = math.gcd(*(multiplicity for multiplicity, _ in self._orbits))

@@ -3,11 +3,28 @@
 Arrays stay small whatever the cell: work is cut into chunks of sites.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 
 from sgan_jax.crystals import operations
 
-_CHUNK = 200_000  # coordinates triples held at a time
+_CHUNK = 200_000  # coordinate triples held at a time
+
+
+class Content(NamedTuple):
+    """The atoms of a unit cell.
+
+    Attributes:
+      site_index: int [N], the asymmetric site each atom comes from.
+      operation_index: int [N], the operation that puts it there.
+      fractional: float64 [N, 3], in [0, 1).
+    """
+
+    site_index: np.ndarray
+    operation_index: np.ndarray
+    fractional: np.ndarray
 
 
 def orthogonalisation(cell: tuple[float, ...]) -> np.ndarray:
@@ -20,6 +37,16 @@ def orthogonalisation(cell: tuple[float, ...]) -> np.ndarray:
     return np.array(
         [[a, b * cos_gamma, c * cos_beta], [0, b * sin_gamma, c * c_y], [0, 0, c * c_z]]
     )
+
+
+def cell_of_metric(metric: np.ndarray) -> tuple[float, float, float, float, float, float]:
+    """Return a, b, c (Å), alpha, beta, gamma (degrees) of a metric tensor [3, 3]."""
+    a, b, c = (float(length) for length in np.sqrt(np.diag(metric)))
+    alpha, beta, gamma = (
+        float(np.degrees(np.arccos(cosine)))
+        for cosine in (metric[1, 2] / (b * c), metric[0, 2] / (a * c), metric[0, 1] / (a * b))
+    )
+    return a, b, c, alpha, beta, gamma
 
 
 def project(
@@ -82,14 +109,14 @@ def wrapped(fractional: np.ndarray) -> np.ndarray:
 
 def expand(
     group: operations.OperationGroup, fractional: np.ndarray, stabilisers: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return every atom of the unit cell: its site's index [N] and its coordinates [N, 3]."""
+) -> Content:
+    """Return every atom of the unit cell, given sites [n, 3] and their stabilisers, bool [n, m]."""
     representatives = [group.representatives(mask) for mask in stabilisers]
     counts = [len(chosen) for chosen in representatives]
     site_index = np.repeat(np.arange(len(fractional)), counts)
     chosen = np.concatenate(representatives)
     positions = np.einsum("nij,nj->ni", group.rotations[chosen], fractional[site_index])
-    return site_index, wrapped(positions + group.translations[chosen])
+    return Content(site_index, chosen, wrapped(positions + group.translations[chosen]))
 
 
 def occupancy_within(
@@ -111,19 +138,26 @@ def occupancy_within(
 
 
 def first_coincident(
-    fractional: np.ndarray, atoms: np.ndarray, site_index: np.ndarray, cell: tuple[float, ...]
+    fractional: np.ndarray,
+    atoms: np.ndarray,
+    site_index: np.ndarray,
+    cell: tuple[float, ...],
+    distance_angstrom: float = 0.01,
 ) -> np.ndarray:
-    """Return, for each site [n, 3], the first site [n] whose orbit passes through it (0.01 Å).
+    """Return, for each site [n, 3], the first site [n] of which an atom [N, 3] lies on it.
 
     Elements that share a position share an orbit, whichever of its points their sites name.
     """
+    to_cartesian = orthogonalisation(cell)
     first = np.empty(len(fractional), np.int64)
-    for part, near in _neighbours(fractional, atoms, orthogonalisation(cell), 0.01):
-        first[part] = np.where(near, site_index, len(fractional)).min(axis=1)
+    for part, near in _neighbours(fractional, atoms, to_cartesian, distance_angstrom):
+        first[part] = np.where(near, site_index, np.iinfo(np.int64).max).min(axis=1)
     return first
 
 
-def _neighbours(fractional, atoms, to_cartesian, distance_angstrom):
+def _neighbours(
+    fractional: np.ndarray, atoms: np.ndarray, to_cartesian: np.ndarray, distance_angstrom: float
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield chunks of sites and which atoms are within the distance of each, bool [sites, N]."""
     step = max(1, _CHUNK // len(atoms))
     for start in range(0, len(fractional), step):

@@ -1,0 +1,154 @@
+"""The atom list of a CIF block: elements, coordinates, occupancies, displacement parameters.
+
+Takes `tags`: lower-case tag (dots made underscores, so old and new dictionaries read alike) ->
+the column's raw values.
+"""
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+
+from sgan_jax.crystals import displacements
+from sgan_jax.crystals.skipped import CifError
+
+Tags = Mapping[str, Sequence[str]]
+
+MAX_OCCUPANCY = 1.05  # refined occupancies overshoot a little; clipped to 1
+_MAX_COORDINATE = 100.0
+_WORD = re.compile(r"[A-Z][a-z]?")
+_TENSOR = ("11", "22", "33", "12", "13", "23")
+
+
+class AtomSites(NamedTuple):
+    """The asymmetric sites as the file has them, dummies and empty sites left out."""
+
+    elements: tuple[str, ...]
+    fractional: np.ndarray  # [n, 3]
+    occupancies: np.ndarray  # [n], in (0, 1]
+    u_iso: np.ndarray  # [n], Å², NaN where unknown
+    u_aniso: np.ndarray  # [n, 6], Å², NaN where unknown
+
+
+def read_sites(tags: Tags, cell: tuple[float, ...]) -> AtomSites:
+    """Return the sites of a block.
+
+    Raises:
+      CifError: no atoms, an unknown element, a missing coordinate, an impossible occupancy.
+    """
+    columns = [tags.get(f"_atom_site_fract_{axis}") for axis in "xyz"]
+    if not all(columns):
+        raise CifError("no atoms", "no list of atoms with fractional coordinates")
+    count = len(columns[0])
+    labels = _texts(tags, "_atom_site_label", count)
+    symbols = _texts(tags, "_atom_site_type_symbol", count)
+    occupancies = _occupancies(tags, labels, count)
+    kept = occupancies > 0
+    for i, flag in enumerate(tags.get("_atom_site_calc_flag", ())):
+        kept[i] &= flag.lower() not in ("dum", "'dum'")
+    rows = np.flatnonzero(kept)
+    if not len(rows):
+        raise CifError("no atoms", "every site is a dummy or empty")
+    fractional = np.stack([_numbers(column) for column in columns], axis=1)[rows]
+    bad = ~(np.abs(fractional) < _MAX_COORDINATE).all(axis=1)
+    if bad.any():
+        raise CifError("missing coordinates", f"of site {labels[rows[bad.argmax()]]!r}")
+    elements = tuple(_element(symbols[i], labels[i]) for i in rows)
+    u_iso = _u_iso(tags, count)[rows]
+    u_aniso = _u_aniso(tags, [labels[i] for i in rows], cell)
+    return AtomSites(elements, fractional, np.minimum(occupancies[rows], 1.0), u_iso, u_aniso)
+
+
+def _element(symbol: str, label: str) -> str:
+    element = element_of(symbol) if symbol not in ("", "?", ".") else element_of(label)
+    if element is None:
+        raise CifError("unknown element", repr(symbol or label))
+    if gemmi.Element(element).neutron92.get_coefs()[0] == 0:
+        raise CifError("unknown scattering length", f"of {element} for neutrons")
+    return element
+
+
+@functools.lru_cache(maxsize=65536)
+def element_of(text: str) -> str | None:
+    """Return the element that a type symbol or a label names, or None.
+
+    'Fe3+', 'O2-', 'Cl(1)', 'CA1', 'FeA' name elements; so do 'Ow1', 'OH2' (mineralogists' oxygens)
+    and '2H'. 'Wat' and 'M1' name none, nor does another isotope: its scattering length is its own.
+    """
+    if re.fullmatch(r"2[Hh]([^a-z].*)?", text):
+        return "D"
+    text = text.lstrip("(*")
+    if len(text) > 1 and text[:2].isupper() and text[:2].isalpha():
+        both = text[0] + text[1].lower()
+        if gemmi.Element(both).name == both:
+            return both
+    elif text[:1].islower():
+        text = text.capitalize()
+    word = _WORD.match(text)
+    if not word or text[word.end() : word.end() + 1].islower():
+        return None
+    for name in (word[0], word[0][0] if word[0][0] == "O" else word[0]):
+        if gemmi.Element(name).name == name and name != "X":
+            return name
+    return None
+
+
+def _texts(tags: Tags, tag: str, count: int) -> list[str]:
+    column = tags.get(tag)
+    if column is None or len(column) != count:
+        return [""] * count
+    return [gemmi.cif.as_string(value) if value[0] in "'\";" else value for value in column]
+
+
+def _numbers(column: Sequence[str]) -> np.ndarray:
+    """Return numbers, uncertainties in brackets dropped; NaN where there is none."""
+    as_number = gemmi.cif.as_number
+    return np.array([as_number(value) for value in column])
+
+
+def _occupancies(tags: Tags, labels: list[str], count: int) -> np.ndarray:
+    column = tags.get("_atom_site_occupancy")
+    if column is None or len(column) != count:
+        return np.ones(count)
+    occupancies = _numbers(column)
+    for i in np.flatnonzero(np.isnan(occupancies)):
+        if column[i] in (".", "?"):
+            occupancies[i] = 1.0
+    bad = ~((occupancies >= 0) & (occupancies <= MAX_OCCUPANCY))
+    if bad.any():
+        first = int(bad.argmax())
+        raise CifError("impossible occupancy", f"{column[first]} of site {labels[first]!r}")
+    return occupancies
+
+
+def _u_iso(tags: Tags, count: int) -> np.ndarray:
+    u_iso = np.full(count, np.nan)
+    for kind, scale in (("u", 1.0), ("b", displacements.EIGHT_PI_SQUARED)):
+        column = tags.get(f"_atom_site_{kind}_iso_or_equiv")
+        if column is not None and len(column) == count:
+            u_iso = np.where(np.isnan(u_iso), _numbers(column) / scale, u_iso)
+    return displacements.usable_u(u_iso)
+
+
+def _u_aniso(tags: Tags, labels: list[str], cell: tuple[float, ...]) -> np.ndarray:
+    tensors = np.full((len(labels), 6), np.nan)
+    rows_of = tags.get("_atom_site_aniso_label")
+    if rows_of is None:
+        return tensors
+    row_of = {label: row for row, label in reversed(list(enumerate(rows_of)))}
+    rows = np.array([row_of.get(label, -1) for label in labels])
+    for kind in ("u", "b", "beta"):
+        columns = [tags.get(f"_atom_site_aniso_{kind}_{ij}") for ij in _TENSOR]
+        if not all(column is not None and len(column) == len(rows_of) for column in columns):
+            continue
+        values = np.stack([_numbers(column) for column in columns], axis=1)
+        if kind == "b":
+            values = values / displacements.EIGHT_PI_SQUARED
+        elif kind == "beta":
+            values = displacements.u_from_beta(values, cell)
+        given = (rows >= 0) & np.isnan(tensors[:, 0])
+        tensors[given] = values[rows[given]]
+    return displacements.physical(tensors, cell)

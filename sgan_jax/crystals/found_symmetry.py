@@ -1,0 +1,96 @@
+"""The symmetry that spglib finds in the atoms, whatever the file says: for P 1 exports."""
+
+import numpy as np
+import spglib
+
+from sgan_jax.crystals import crystal as crystals
+from sgan_jax.crystals import displacements, operations, sites, spglib_errors
+from sgan_jax.crystals.skipped import CifError
+
+SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
+
+
+def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
+    """Return the crystal in its standardised conventional cell, with the symmetry of its atoms.
+
+    Positions count as equal when they hold the same elements with the same occupancies.
+
+    Raises:
+      CifError: spglib finds no symmetry.
+    """
+    content = crystal.unit_cell_sites()
+    positions, members = _positions(content, crystal.cell)
+    kinds: dict[tuple, int] = {}
+    numbers = [
+        kinds.setdefault(
+            tuple(
+                sorted(
+                    (content.elements[i], round(float(content.occupancies[i]), 3)) for i in atoms
+                )
+            ),
+            len(kinds) + 1,
+        )
+        for atoms in members
+    ]
+    lattice = sites.orthogonalisation(crystal.cell).T
+    with spglib_errors.as_cif_error("no symmetry found"):
+        data = spglib.get_symmetry_dataset((lattice, positions, numbers), symprec=SYMPREC_ANGSTROM)
+        if data is None:
+            raise CifError("no symmetry found", "spglib finds none in these atoms")
+        found = spglib.get_symmetry_from_database(data.hall_number)
+    group = operations.operation_group(found["rotations"], found["translations"] % 1)
+    cell = sites.cell_of_metric(data.std_lattice @ data.std_lattice.T)
+
+    # One atom of the standardised cell for each orbit, and the file's atom it stands for.
+    original_of_primitive = {p: i for i, p in reversed(list(enumerate(data.mapping_to_primitive)))}
+    originals = [original_of_primitive[p] for p in data.std_mapping_to_primitive]
+    _, chosen = np.unique(data.crystallographic_orbits[originals], return_index=True)
+    rows = [(standard, i) for standard in chosen for i in members[originals[standard]]]
+    standard, atoms = (np.array(column) for column in zip(*rows, strict=True))
+    site_of_atom = crystal.content.site_index[atoms]
+
+    fractional, stabilisers = sites.project(
+        group, data.std_positions[standard], cell, 2 * SYMPREC_ANGSTROM
+    )
+    u_aniso = _rotated(crystal, atoms, data.std_rotation_matrix, cell)
+    u_aniso = displacements.symmetrised(u_aniso, stabilisers, group, cell)
+    return crystals.Crystal(
+        id=crystal.id,
+        cell=cell,
+        elements=tuple(content.elements[i] for i in atoms),
+        fractional=fractional,
+        occupancies=content.occupancies[atoms],
+        b_iso=crystal.b_iso[site_of_atom],
+        u_aniso=u_aniso,
+        rotations=group.rotations,
+        translations=group.translations,
+        space_group_number=int(data.number),
+        source=crystal.source,
+    )
+
+
+def _positions(content: crystals.UnitCellSites, cell) -> tuple[np.ndarray, list[list[int]]]:
+    """Return distinct positions [p, 3] and the atoms on each."""
+    everyone = np.arange(len(content.fractional))
+    first = sites.first_coincident(content.fractional, content.fractional, everyone, cell)
+    members: dict[int, list[int]] = {}
+    for atom, position in enumerate(first):
+        members.setdefault(int(position), []).append(atom)
+    return content.fractional[list(members)], list(members.values())
+
+
+def _rotated(
+    crystal: crystals.Crystal, atoms: np.ndarray, rotation: np.ndarray, cell
+) -> np.ndarray:
+    """Return U [n, 6] of the atoms in the standardised cell, whose axes spglib has turned."""
+    u_aniso = crystal.u_aniso[crystal.content.site_index[atoms]]
+    given = np.isfinite(u_aniso[:, 0])
+    if given.any():
+        basis = sites.orthogonalisation(crystal.cell)
+        operation_index = crystal.content.operation_index[atoms[given]]
+        # From the site to its image (Cartesian), then from the file's axes to spglib's.
+        turns = rotation @ basis @ crystal.rotations[operation_index] @ np.linalg.inv(basis)
+        tensors = displacements.cartesian(u_aniso[given], crystal.cell)
+        tensors = turns @ tensors @ turns.transpose(0, 2, 1)
+        u_aniso[given] = displacements.from_cartesian(tensors, cell)
+    return u_aniso
