@@ -1,0 +1,66 @@
+"""Optimisers: Adam, its schedule of learning rates, decoupled weight decay of kernels."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+SCHEDULES = ("constant", "cosine")
+
+
+def make_adam(
+    learning_rate: float,
+    *,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    schedule: str = "constant",
+    warmup_steps: int = 0,
+    total_steps: int = 0,
+) -> optax.GradientTransformation:
+    """Make Adam (Table 2) with betas 0.9 and 0.999; the paper has neither decay nor schedule.
+
+    Args:
+      learning_rate: the highest.
+      eps: added to the square root of the second moment.
+      weight_decay: kernels shrink by learning rate x this each step (Loshchilov & Hutter 2019);
+        biases and the scales of normalisations do not.
+      schedule: 'constant', or 'cosine': half a cosine down to 0 at `total_steps`.
+      warmup_steps: over which the learning rate first climbs linearly.
+      total_steps: of the run; 'cosine' needs it.
+    """
+    rate = learning_rate_schedule(
+        learning_rate, schedule=schedule, warmup_steps=warmup_steps, total_steps=total_steps
+    )
+    decay = optax.add_decayed_weights(weight_decay, mask=is_kernel) if weight_decay else None
+    parts = (optax.scale_by_adam(eps=eps), decay, optax.scale_by_learning_rate(rate))
+    return optax.chain(*(part for part in parts if part is not None))
+
+
+def learning_rate_schedule(
+    learning_rate: float, *, schedule: str, warmup_steps: int, total_steps: int
+) -> optax.Schedule:
+    """Return updates made -> learning rate of the next; the first of n warm-up steps has 1/n of it.
+
+    Raises:
+      ValueError: an unknown schedule, or one that has no steps left after its warm-up.
+    """
+    if schedule not in SCHEDULES:
+        raise ValueError(f"optim.schedule {schedule!r}; use one of {', '.join(SCHEDULES)}")
+    if schedule == "cosine" and total_steps <= warmup_steps:
+        raise ValueError(
+            f"optim.warmup_steps {warmup_steps} leaves nothing of {total_steps} training steps; "
+            "use fewer"
+        )
+
+    def rate(count: jax.Array) -> jax.Array:
+        factor = jnp.minimum(1.0, (count + 1) / max(warmup_steps, 1))
+        if schedule == "cosine":
+            done = jnp.clip((count - warmup_steps) / (total_steps - warmup_steps), 0.0, 1.0)
+            factor = factor * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
+        return learning_rate * factor
+
+    return rate
+
+
+def is_kernel(params: optax.Params) -> optax.Params:
+    """Say of each parameter whether weight decay applies: kernels have two axes or more."""
+    return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)

@@ -1,0 +1,135 @@
+"""One training step on one device as the authors' released program takes it.
+
+Three optimisers, one after the other: generator, labelled loss, real/fake loss. The last two move
+the same discriminator; the third sees what the second has done.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import lax
+
+from sgan_jax.models import losses
+from sgan_jax.training import steps
+from sgan_jax.training.state import AXIS, Networks, ReleasedOptimizers, SganState, root_key
+
+Array = jax.Array
+
+SOFTNESS = 0.2  # soft targets: fake in 0-0.2, real in 0.8-1
+SOFT_LABELS = 2**32 - 1  # the use of the root key beside the steps; no step has this number
+
+
+def make_released_sgan_step(
+    discriminator: nn.Module,
+    generator: nn.Module,
+    txs: ReleasedOptimizers,
+    latent: int,
+    augment: steps.Augment,
+    *,
+    soft_labels: bool,
+    steps_per_epoch: int,
+) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
+    """Make the step of the released program.
+
+    The generated patterns are those of the generator before its own update, for all three. The
+    real/fake loss is that of the discriminator's second head, or of D = Z/(Z+1) where it has none.
+
+    Args:
+      discriminator: of patterns [B, P].
+      generator: of patterns from latents [B, latent].
+      txs: the three optimisers.
+      latent: numbers a pattern is generated from.
+      augment: of labelled and unlabelled patterns.
+      soft_labels: draw the targets of real and fake once an epoch instead of 1 and 0.
+      steps_per_epoch: of which one draw of soft labels is kept.
+    """
+
+    def released_sgan_step(state: SganState, batch: steps.Batch) -> tuple[SganState, steps.Metrics]:
+        latent_key, generator_key, labelled_key, real_fake_key, augment_key = jax.random.split(
+            steps.step_key(state), 5
+        )
+        labelled, unlabelled = steps.augment_parts(augment, augment_key, batch)
+        size = len(batch["labels"])
+        z = jax.random.normal(latent_key, (size, latent))
+        real_target, fake_target = jnp.ones(size), jnp.zeros(size)
+        if soft_labels:
+            real_target, fake_target = soft_targets(state, size, steps_per_epoch)
+
+        def discriminate(params, patterns, key):
+            return discriminator.apply(
+                {"params": params}, patterns, train=True, rngs={"dropout": key}
+            )
+
+        def generator_objective(params):
+            generated, batch_stats = steps.generate(generator, params, state.batch_stats, z)
+            output = discriminate(state.params.discriminator, generated, generator_key)
+            loss = losses.real_fake_loss(steps.real_fake_logit(output), real_target)
+            return jnp.mean(loss), (loss, generated, batch_stats)
+
+        def labelled_objective(params):
+            logits = discriminate(params, labelled, labelled_key).logits
+            loss = losses.cross_entropy(logits, batch["labels"])
+            return jnp.mean(loss), (loss, logits)
+
+        def real_fake_objective(params):
+            patterns = jnp.concatenate([unlabelled, generated])
+            logit = steps.real_fake_logit(discriminate(params, patterns, real_fake_key))
+            targets = jnp.concatenate([real_target, fake_target])
+            loss = losses.real_fake_loss(logit, targets)
+            # As eq. 3: the mean of the real ones plus the mean of the generated ones.
+            return jnp.sum(loss) / size, (loss, logit)
+
+        params, opt_state = state.params, state.opt_state
+        (generator_params, generator_opt), generator_norm, generator_seen = _descend(
+            generator_objective, txs.generator, opt_state.generator, params.generator
+        )
+        generator_loss, generated, batch_stats = generator_seen
+        (discriminator_params, labelled_opt), labelled_norm, labelled_seen = _descend(
+            labelled_objective, txs.labelled, opt_state.labelled, params.discriminator
+        )
+        labelled_loss, class_logits = labelled_seen
+        (discriminator_params, real_fake_opt), real_fake_norm, real_fake_seen = _descend(
+            real_fake_objective, txs.real_fake, opt_state.real_fake, discriminator_params
+        )
+        real_fake_loss, logit = real_fake_seen
+
+        sums = steps.sum_over_devices(
+            loss=labelled_loss,
+            accuracy=jnp.argmax(class_logits, axis=-1) == batch["labels"],
+            discriminator_loss=labelled_loss + real_fake_loss[:size] + real_fake_loss[size:],
+            generator_loss=generator_loss,
+            d_unlabelled=jax.nn.sigmoid(logit[:size]),
+            d_generated=jax.nn.sigmoid(logit[size:]),
+            gradient_norm=jnp.full_like(labelled_loss, labelled_norm),
+            real_fake_gradient_norm=jnp.full_like(labelled_loss, real_fake_norm),
+            generator_gradient_norm=jnp.full_like(labelled_loss, generator_norm),
+        )
+        state = state.replace(
+            step=state.step + 1,
+            params=Networks(discriminator_params, generator_params),
+            batch_stats=batch_stats,
+            opt_state=ReleasedOptimizers(generator_opt, labelled_opt, real_fake_opt),
+        )
+        return state, sums
+
+    return released_sgan_step
+
+
+def soft_targets(state: SganState, size: int, steps_per_epoch: int) -> tuple[Array, Array]:
+    """Return targets of real [B] in 0.8-1 and of fake [B] in 0-0.2, the same for a whole epoch."""
+    epoch = state.step // steps_per_epoch
+    key = jax.random.fold_in(jax.random.fold_in(root_key(state), SOFT_LABELS), epoch)
+    draws = jax.random.uniform(
+        jax.random.fold_in(key, lax.axis_index(AXIS)), (2, size), maxval=SOFTNESS
+    )
+    return 1.0 - draws[0], draws[1]
+
+
+def _descend(objective, tx, opt_state, params):
+    """Return (parameters, optimiser state) after one update, gradient norm, the auxiliaries."""
+    gradients, seen = jax.grad(objective, has_aux=True)(params)
+    gradients = lax.pmean(gradients, AXIS)
+    return steps.update(tx, gradients, opt_state, params), optax.tree.norm(gradients), seen
