@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sgan_jax.evaluation import metrics
@@ -45,7 +46,7 @@ def split_metrics(
     if not np.isfinite(logits).all():
         bad = int((~np.isfinite(logits)).any(axis=1).sum())
         raise ValueError(f"the model's output is not finite for {bad} of {len(labels)} patterns")
-    counted = metrics.summary(metrics.count(logits, np.asarray(labels, np.int32)))
+    counted = metrics.summary(metrics.count(jnp.asarray(logits), jnp.asarray(labels, jnp.int32)))
     return {
         "task": task,
         "method": method,

@@ -1,0 +1,245 @@
+"""report.html: one self-contained page about a trained model, made from arrays and dicts.
+
+The page needs no network and no other file: its pictures are inside it (`figures`), its words and
+tables are in `report.html.j2`.
+"""
+
+import dataclasses
+import math
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from sgan_jax.evaluation import figures
+
+# (title, in per cent?, [(kind, key, label)]): drawn where metrics.jsonl has the key.
+CURVES = (
+    ("Loss", False, [("train", "loss", "training"), ("validation", "loss", "validation")]),
+    (
+        "Accuracy",
+        True,
+        [("train", "accuracy", "training"), ("validation", "accuracy", "validation")],
+    ),
+    (
+        "What the discriminator takes for real",
+        False,
+        [("train", "d_unlabelled", "D(real)"), ("train", "d_generated", "D(generated)")],
+    ),
+    (
+        "The two networks' losses",
+        False,
+        [
+            ("train", "discriminator_loss", "discriminator"),
+            ("train", "generator_loss", "generator"),
+        ],
+    ),
+)
+MOST_CONFUSED = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What a report shows; P points a pattern, C classes.
+
+    Attributes:
+      title: of the page.
+      metrics: the content of test_metrics.json (results.split_metrics).
+      history: the lines of metrics.jsonl: step, kind ('train', 'validation') and values.
+      best_step: of the parameters that were evaluated, None for the last ones.
+      config: dotted field names and values.
+      reference_config: the same of the paper's settings, to mark what differs; may be empty.
+      class_counts: part of the data ('labelled', ...) -> patterns of each class [C].
+      two_theta_deg: [P].
+      examples: (caption, note, pattern [P]).
+      generated: patterns [G, P] made by the generator, None where there is none.
+      real: patterns [R, P] to show beside them; the most similar one is taken.
+      facts: (name, value) lines about the data and the run.
+    """
+
+    title: str
+    metrics: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    best_step: int | None
+    config: Mapping[str, Any]
+    reference_config: Mapping[str, Any]
+    class_counts: Mapping[str, np.ndarray]
+    two_theta_deg: np.ndarray
+    examples: Sequence[tuple[str, str, np.ndarray]]
+    generated: np.ndarray | None = None
+    real: np.ndarray | None = None
+    facts: Sequence[tuple[str, str]] = ()
+
+
+def write_report(path: pathlib.Path, contents: Contents) -> None:
+    """Write the page; a reader never sees half of it."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sgan_jax", "evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "thousands": thousands, "duration": duration}
+    page = environment.get_template("report.html.j2").render(**page_values(contents))
+    partial = path.with_suffix(".partial")
+    partial.write_text(page, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def page_values(contents: Contents) -> dict[str, Any]:
+    """Return everything that the template names."""
+    measured = contents.metrics
+    names = measured["classes"]
+    confusion = np.asarray(measured["confusion"])
+    return {
+        "title": contents.title,
+        "metrics": measured,
+        "what": "Bravais lattice" if measured["task"] == "bl" else "space group",
+        "margin": accuracy_margin(measured["top1"], measured["examples"]),
+        "majority": majority_share(confusion),
+        "curves": curve_pictures(contents.history, contents.best_step),
+        "confusion_picture": figures.svg_data_uri(figures.confusion_matrix(confusion, names)),
+        "confusions": most_confused(confusion, names, MOST_CONFUSED),
+        "classes": class_rows(confusion, names, measured["per_class_recall"]),
+        "examples": [
+            (caption, note, figures.svg_data_uri(figures.pattern(contents.two_theta_deg, pattern)))
+            for caption, note, pattern in contents.examples
+        ],
+        "distribution": figures.svg_data_uri(
+            figures.class_distribution(contents.class_counts, names)
+        ),
+        "parts": {part: int(np.sum(n)) for part, n in contents.class_counts.items()},
+        "generated": generated_pictures(contents.two_theta_deg, contents.generated, contents.real),
+        "facts": contents.facts,
+        "config": config_rows(contents.config, contents.reference_config),
+    }
+
+
+def accuracy_margin(accuracy: float | None, examples: int) -> float | None:
+    """Return half the 95 % interval of an accuracy counted on n examples (Wilson, 1927)."""
+    if accuracy is None:
+        return None
+    z2 = 1.96**2
+    inside = accuracy * (1 - accuracy) / examples + z2 / (4 * examples**2)
+    return math.sqrt(z2 * inside) / (1 + z2 / examples)
+
+
+def majority_share(confusion: np.ndarray) -> float | None:
+    """Return the accuracy of always naming the test part's most frequent class."""
+    totals = confusion.sum(axis=1)
+    return float(totals.max() / totals.sum()) if totals.sum() else None
+
+
+def most_confused(confusion: np.ndarray, names: Sequence[str], count: int) -> list[dict]:
+    """Return the `count` most frequent pairs of a true and a wrong class, most frequent first."""
+    wrong = np.array(confusion)
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+    pairs = np.column_stack(np.unravel_index(order, wrong.shape)).tolist()
+    return [
+        {
+            "true": names[row],
+            "predicted": names[column],
+            "count": int(wrong[row, column]),
+            "share": float(wrong[row, column] / confusion[row].sum()),
+        }
+        for row, column in pairs
+        if wrong[row, column]
+    ]
+
+
+def class_rows(
+    confusion: np.ndarray, names: Sequence[str], recall: Sequence[float | None]
+) -> list[dict]:
+    """Return for each class its name, test examples, recall, precision and commonest mistake."""
+    wrong = np.array(confusion)
+    np.fill_diagonal(wrong, 0)
+    predicted = confusion.sum(axis=0)
+    return [
+        {
+            "name": name,
+            "examples": int(confusion[k].sum()),
+            "recall": recall[k],
+            "precision": float(confusion[k, k] / predicted[k]) if predicted[k] else None,
+            "mistaken_for": names[int(wrong[k].argmax())] if wrong[k].any() else "",
+        }
+        for k, name in enumerate(names)
+    ]
+
+
+def curve_pictures(
+    history: Sequence[Mapping[str, Any]], best_step: int | None
+) -> list[tuple[str, str]]:
+    """Return (title, picture) for every entry of CURVES that the history has numbers for."""
+    pictures = []
+    for title, in_percent, keys in CURVES:
+        series = []
+        for kind, key, label in keys:
+            points = [(x["step"], x[key]) for x in history if x["kind"] == kind and key in x]
+            if len(points) > 1:
+                steps, values = np.array(points, float).T
+                series.append((label, steps, values))
+        if series:
+            shown_best = best_step if any(label == "validation" for label, _, _ in series) else None
+            figure = figures.learning_curves(series, percent=in_percent, best_step=shown_best)
+            pictures.append((title, figures.svg_data_uri(figure)))
+    return pictures
+
+
+def generated_pictures(
+    two_theta_deg: np.ndarray, generated: np.ndarray | None, real: np.ndarray | None
+) -> list[str]:
+    """Return a picture for each generated pattern, above the most similar real one (by cosine)."""
+    if generated is None or real is None or not len(real):
+        return []
+    similarity = _unit_rows(generated) @ _unit_rows(real).T
+    return [
+        figures.svg_data_uri(figures.generated_beside_real(two_theta_deg, pattern, real[nearest]))
+        for pattern, nearest in zip(generated, similarity.argmax(axis=1), strict=True)
+    ]
+
+
+def _unit_rows(rows: np.ndarray) -> np.ndarray:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+
+
+def config_rows(config: Mapping[str, Any], reference: Mapping[str, Any]) -> list[dict]:
+    """Return each field with its value and, where it differs, the reference's."""
+    return [
+        {
+            "field": field,
+            "value": _shown(value),
+            "reference": _shown(reference[field])
+            if field in reference and reference[field] != value
+            else None,
+        }
+        for field, value in config.items()
+        if value is not None or reference.get(field) is not None
+    ]
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value in (None, "") else str(value)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return '81.3 %', or a dash where there is no value."""
+    return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def thousands(value: int) -> str:
+    """Return '12 345' with thin spaces that do not break."""
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def duration(seconds: float) -> str:
+    """Return '45 s', '12 min', '3 h 05 min'."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
