@@ -12,7 +12,7 @@ from typing import NamedTuple
 import gemmi
 import numpy as np
 
-from sgan_jax.crystals import displacements
+from sgan_jax.crystals import displacements, sites
 from sgan_jax.crystals.skipped import CifError
 
 Tags = Mapping[str, Sequence[str]]
@@ -33,22 +33,22 @@ class AtomSites(NamedTuple):
     u_aniso: np.ndarray  # [n, 6], Å², NaN where unknown
 
 
-def read_sites(tags: Tags, cell: tuple[float, ...]) -> AtomSites:
+def read_sites(tags: Tags, cell: sites.Cell) -> AtomSites:
     """Return the sites of a block.
 
     Raises:
       CifError: no atoms, an unknown element, a missing coordinate, an impossible occupancy.
     """
-    columns = [tags.get(f"_atom_site_fract_{axis}") for axis in "xyz"]
-    if not all(columns):
-        raise CifError("no atoms", "no list of atoms with fractional coordinates")
+    columns = [tags.get(f"_atom_site_fract_{axis}", ()) for axis in "xyz"]
     count = len(columns[0])
+    if not count or {len(column) for column in columns} != {count}:
+        raise CifError("no atoms", "no list of atoms with fractional coordinates")
     labels = _texts(tags, "_atom_site_label", count)
     symbols = _texts(tags, "_atom_site_type_symbol", count)
     occupancies = _occupancies(tags, labels, count)
     kept = occupancies > 0
-    for i, flag in enumerate(tags.get("_atom_site_calc_flag", ())):
-        kept[i] &= flag.lower() not in ("dum", "'dum'")
+    for i, flag in enumerate(_texts(tags, "_atom_site_calc_flag", count)):
+        kept[i] &= flag.lower() != "dum"
     rows = np.flatnonzero(kept)
     if not len(rows):
         raise CifError("no atoms", "every site is a dummy or empty")
@@ -115,7 +115,7 @@ def _occupancies(tags: Tags, labels: list[str], count: int) -> np.ndarray:
         return np.ones(count)
     occupancies = _numbers(column)
     for i in np.flatnonzero(np.isnan(occupancies)):
-        if column[i] in (".", "?"):
+        if column[int(i)] in (".", "?"):
             occupancies[i] = 1.0
     bad = ~((occupancies >= 0) & (occupancies <= MAX_OCCUPANCY))
     if bad.any():
@@ -133,16 +133,16 @@ def _u_iso(tags: Tags, count: int) -> np.ndarray:
     return displacements.usable_u(u_iso)
 
 
-def _u_aniso(tags: Tags, labels: list[str], cell: tuple[float, ...]) -> np.ndarray:
+def _u_aniso(tags: Tags, labels: list[str], cell: sites.Cell) -> np.ndarray:
     tensors = np.full((len(labels), 6), np.nan)
-    rows_of = tags.get("_atom_site_aniso_label")
-    if rows_of is None:
+    rows_of = _texts(tags, "_atom_site_aniso_label", len(tags.get("_atom_site_aniso_label", ())))
+    if not rows_of:
         return tensors
     row_of = {label: row for row, label in reversed(list(enumerate(rows_of)))}
     rows = np.array([row_of.get(label, -1) for label in labels])
     for kind in ("u", "b", "beta"):
-        columns = [tags.get(f"_atom_site_aniso_{kind}_{ij}") for ij in _TENSOR]
-        if not all(column is not None and len(column) == len(rows_of) for column in columns):
+        columns = [tags.get(f"_atom_site_aniso_{kind}_{ij}", ()) for ij in _TENSOR]
+        if any(len(column) != len(rows_of) for column in columns):
             continue
         values = np.stack([_numbers(column) for column in columns], axis=1)
         if kind == "b":

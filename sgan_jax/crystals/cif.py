@@ -1,7 +1,7 @@
 """CIF file, folder, zip or tar -> Crystals. What cannot be used is skipped, with a reason."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import gemmi
 import numpy as np
@@ -9,8 +9,10 @@ import numpy as np
 from sgan_jax.crystals import (
     atom_sites,
     crystal,
+    formula,
     found_symmetry,
     placing,
+    sites,
     space_group,
 )
 from sgan_jax.crystals.members import Member, cif_members
@@ -135,10 +137,11 @@ def _blocks(data: bytes) -> list[tuple[str, atom_sites.Tags]]:
 def _wanted_columns(block: gemmi.cif.Block) -> atom_sites.Tags:
     tags: dict[str, list[str]] = {}
     for item in block:
-        if item.pair is not None:
-            tag = item.pair[0].lower().replace(".", "_")
+        pair = item.pair
+        if isinstance(pair, Sequence):
+            tag = pair[0].lower().replace(".", "_")
             if tag.startswith(_WANTED):
-                tags.setdefault(tag, [item.pair[1]])
+                tags.setdefault(tag, [pair[1]])
         elif item.loop is not None:
             names = [tag.lower().replace(".", "_") for tag in item.loop.tags]
             if any(tag.startswith(_WANTED) for tag in names):
@@ -168,15 +171,24 @@ def _crystal(
             errors.append(error)
     if not candidates:
         raise errors[0]
-    # Where the name leaves the origin open, the wrong one breaks up special positions.
-    return min(candidates, key=lambda candidate: candidate.atoms)
+    if len(candidates) == 1:
+        return candidates[0]
+    # Where the name leaves the origin open, the wrong one gives another composition, or breaks up
+    # special positions.
+    written = gemmi.cif.as_string(tags.get("_chemical_formula_sum", ["?"])[0])
+    return min(
+        candidates,
+        key=lambda one: (formula.differ(one.formula, written or one.formula), one.atoms),
+    )
 
 
-def _cell(tags: atom_sites.Tags) -> tuple[float, ...]:
-    texts = [tags.get(tag, ["90" if "angle" in tag else "?"])[0] for tag in _CELL_TAGS]
-    if all(text in ("?", ".") for text in texts[:3]):
+def _cell(tags: atom_sites.Tags) -> sites.Cell:
+    texts = [tags.get(tag, [""])[0] for tag in _CELL_TAGS]
+    texts[3:] = [text if text not in ("", ".") else "90" for text in texts[3:]]  # CIF's default
+    if all(text in ("", "?", ".") for text in texts[:3]):
         raise CifError("no cell", "no edges")
-    cell = tuple(gemmi.cif.as_number(text) for text in texts)
+    a, b, c, alpha, beta, gamma = (gemmi.cif.as_number(text) for text in texts)
+    cell = (a, b, c, alpha, beta, gamma)
     if not all(0.5 < edge < 1000 for edge in cell[:3]):
         raise CifError("impossible cell", f"edges {', '.join(texts[:3])}")
     cosines = np.cos(np.radians(cell[3:]))
@@ -187,7 +199,7 @@ def _cell(tags: atom_sites.Tags) -> tuple[float, ...]:
 
 
 def _settings(
-    tags: atom_sites.Tags, cell: tuple[float, ...], symmetry: str
+    tags: atom_sites.Tags, cell: sites.Cell, symmetry: str
 ) -> tuple[space_group.SpaceGroup, ...]:
     for tag in _OPERATION_TAGS:
         if tag in tags:

@@ -49,7 +49,7 @@ class Crystal:
     """
 
     id: str
-    cell: tuple[float, float, float, float, float, float]
+    cell: sites.Cell
     elements: tuple[str, ...]
     fractional: np.ndarray
     occupancies: np.ndarray

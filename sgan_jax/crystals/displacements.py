@@ -20,27 +20,27 @@ def usable_u(u_iso: np.ndarray) -> np.ndarray:
     return np.where((u_iso >= 0) & (u_iso <= _MAX_U), u_iso, np.nan)
 
 
-def u_from_beta(beta: np.ndarray, cell: tuple[float, ...]) -> np.ndarray:
+def u_from_beta(beta: np.ndarray, cell: sites.Cell) -> np.ndarray:
     """Return U [n, 6] from β_ij = 2π² a*_i a*_j U_ij."""
     lengths = _reciprocal_lengths(cell)
     return beta / (2 * np.pi**2 * lengths[_ROWS] * lengths[_COLUMNS])
 
 
-def cartesian(u_aniso: np.ndarray, cell: tuple[float, ...]) -> np.ndarray:
+def cartesian(u_aniso: np.ndarray, cell: sites.Cell) -> np.ndarray:
     """Return the tensors [n, 3, 3] in Å² on the Cartesian axes of `sites.orthogonalisation`."""
     axes = sites.orthogonalisation(cell) * _reciprocal_lengths(cell)
     return axes @ _matrices(u_aniso) @ axes.T
 
 
-def from_cartesian(tensors: np.ndarray, cell: tuple[float, ...]) -> np.ndarray:
+def from_cartesian(tensors: np.ndarray, cell: sites.Cell) -> np.ndarray:
     """Return U [n, 6], the inverse of `cartesian`."""
     inverse = np.linalg.inv(sites.orthogonalisation(cell) * _reciprocal_lengths(cell))
     return (inverse @ tensors @ inverse.T)[:, _ROWS, _COLUMNS]
 
 
-def physical(u_aniso: np.ndarray, cell: tuple[float, ...]) -> np.ndarray:
+def physical(u_aniso: np.ndarray, cell: sites.Cell) -> np.ndarray:
     """Return U [n, 6] with NaN rows where it is no mean square displacement."""
-    given = np.isfinite(u_aniso).all(axis=1)
+    given = (np.abs(u_aniso) < 10 * _MAX_U).all(axis=1)
     kept = np.full_like(u_aniso, np.nan)
     if given.any():
         along = np.linalg.eigvalsh(cartesian(u_aniso[given], cell))
@@ -51,7 +51,7 @@ def physical(u_aniso: np.ndarray, cell: tuple[float, ...]) -> np.ndarray:
     return kept
 
 
-def b_equivalent(u_aniso: np.ndarray, cell: tuple[float, ...]) -> np.ndarray:
+def b_equivalent(u_aniso: np.ndarray, cell: sites.Cell) -> np.ndarray:
     """Return B_eq = 8π²/3 trace U in Å² [n], NaN where there is no tensor."""
     return EIGHT_PI_SQUARED / 3 * np.trace(cartesian(u_aniso, cell), axis1=1, axis2=2)
 
@@ -60,7 +60,7 @@ def symmetrised(
     u_aniso: np.ndarray,
     stabilisers: np.ndarray,
     group: operations.OperationGroup,
-    cell: tuple[float, ...],
+    cell: sites.Cell,
 ) -> np.ndarray:
     """Return U [n, 6] averaged over each site's stabiliser, bool [n, m].
 
@@ -84,5 +84,5 @@ def _matrices(u_aniso: np.ndarray) -> np.ndarray:
     return tensors
 
 
-def _reciprocal_lengths(cell: tuple[float, ...]) -> np.ndarray:
+def _reciprocal_lengths(cell: sites.Cell) -> np.ndarray:
     return np.linalg.norm(np.linalg.inv(sites.orthogonalisation(cell)), axis=1)

@@ -1,6 +1,7 @@
 """Chemical formulas of unit-cell contents: reduced ('BaTiO3') and anonymous ('ABC3')."""
 
 import math
+import re
 from collections.abc import Mapping
 
 # Least electronegative first: the order of writing (IUPAC Red Book 2005, table VI).
@@ -49,6 +50,23 @@ def anonymous(amounts: Mapping[str, float]) -> str:
         letter + _number(amount)
         for letter, amount in zip(letters, sorted(amounts.values()), strict=True)
     )
+
+
+def differ(one: str, other: str) -> bool:
+    """Return whether two formulas such as 'MgAl2O4' differ by more than 1 % of the atoms."""
+    first, second = _fractions(one), _fractions(other)
+    return any(
+        abs(first.get(element, 0.0) - second.get(element, 0.0)) > 0.01
+        for element in {*first, *second}
+    )
+
+
+def _fractions(written: str) -> dict[str, float]:
+    amounts: dict[str, float] = {}
+    for element, amount in re.findall(r"([A-Z][a-z]?)(\d*\.?\d*)", written):
+        amounts[element] = amounts.get(element, 0.0) + float(amount.strip(".") or 1)
+    total = sum(amounts.values()) or 1.0
+    return {element: amount / total for element, amount in amounts.items()}
 
 
 def _number(amount: float) -> str:

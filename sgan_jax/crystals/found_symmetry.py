@@ -34,10 +34,11 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
     ]
     lattice = sites.orthogonalisation(crystal.cell).T
     with spglib_errors.as_cif_error("no symmetry found"):
-        data = spglib.get_symmetry_dataset((lattice, positions, numbers), symprec=SYMPREC_ANGSTROM)
-        if data is None:
-            raise CifError("no symmetry found", "spglib finds none in these atoms")
-        found = spglib.get_symmetry_from_database(data.hall_number)
+        spglib_cell = (lattice.tolist(), positions.tolist(), numbers)
+        data = spglib.get_symmetry_dataset(spglib_cell, symprec=SYMPREC_ANGSTROM)
+        found = data and spglib.get_symmetry_from_database(data.hall_number)
+    if not (data and found):
+        raise CifError("no symmetry found", "spglib finds none in these atoms")
     group = operations.operation_group(found["rotations"], found["translations"] % 1)
     cell = sites.cell_of_metric(data.std_lattice @ data.std_lattice.T)
 
@@ -69,7 +70,9 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
     )
 
 
-def _positions(content: crystals.UnitCellSites, cell) -> tuple[np.ndarray, list[list[int]]]:
+def _positions(
+    content: crystals.UnitCellSites, cell: sites.Cell
+) -> tuple[np.ndarray, list[list[int]]]:
     """Return distinct positions [p, 3] and the atoms on each."""
     everyone = np.arange(len(content.fractional))
     first = sites.first_coincident(content.fractional, content.fractional, everyone, cell)
@@ -80,7 +83,7 @@ def _positions(content: crystals.UnitCellSites, cell) -> tuple[np.ndarray, list[
 
 
 def _rotated(
-    crystal: crystals.Crystal, atoms: np.ndarray, rotation: np.ndarray, cell
+    crystal: crystals.Crystal, atoms: np.ndarray, rotation: np.ndarray, cell: sites.Cell
 ) -> np.ndarray:
     """Return U [n, 6] of the atoms in the standardised cell, whose axes spglib has turned."""
     u_aniso = crystal.u_aniso[crystal.content.site_index[atoms]]

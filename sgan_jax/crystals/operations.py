@@ -61,6 +61,7 @@ class OperationGroup:
       rotations: int [m, 3, 3], acting on fractional coordinates.
       translations: float64 [m, 3], in [0, 1).
       lattice_points: number of pure translations, i.e. lattice points in the cell.
+      identity: bool [m], true of the identity.
     """
 
     def __init__(self, rotations: np.ndarray, translations: np.ndarray):
@@ -70,9 +71,11 @@ class OperationGroup:
         self.translations.flags.writeable = False
         self._float_rotations = self.rotations.astype(np.float64)
         self._representatives: dict[bytes, np.ndarray] = {}
+        self._subgroups: dict[bytes, bool] = {}
         self._symbols: dict[bytes, str] = {}
-        identity = (self.rotations == np.eye(3, dtype=np.int64)).all(axis=(1, 2))
-        self.lattice_points = int(identity.sum())
+        no_rotation = (self.rotations == np.eye(3, dtype=np.int64)).all(axis=(1, 2))
+        self.lattice_points = int(no_rotation.sum())
+        self.identity = no_rotation & (self.translations == 0).all(axis=1)
 
     def __len__(self) -> int:
         return len(self.rotations)
@@ -126,8 +129,12 @@ class OperationGroup:
 
     def is_subgroup(self, mask: np.ndarray) -> bool:
         """Return whether the operations in the mask, bool [m], form a group."""
-        chosen = np.flatnonzero(mask)
-        return bool(mask[self.products[np.ix_(chosen, chosen)]].all())
+        key = mask.tobytes()
+        if key not in self._subgroups:
+            chosen = np.flatnonzero(mask)
+            products = self.products[chosen[:, None], chosen]
+            self._subgroups[key] = bool(mask.any() and mask[products].all())
+        return self._subgroups[key]
 
     def representatives(self, stabiliser: np.ndarray) -> np.ndarray:
         """Return operations that make each image of a site once, given its stabiliser, bool [m].

@@ -16,7 +16,7 @@ _MAX_ATOMS = 20_000  # in the unit cell
 
 def placed(
     crystal_id: str,
-    cell: tuple[float, ...],
+    cell: sites.Cell,
     atoms: atom_sites.AtomSites,
     setting: SpaceGroup,
     b_iso_default: float,
@@ -61,7 +61,7 @@ def placed(
     )
 
 
-def _symmetric_cell(cell: tuple[float, ...], group: operations.OperationGroup) -> tuple[float, ...]:
+def _symmetric_cell(cell: sites.Cell, group: operations.OperationGroup) -> sites.Cell:
     """Return the cell with its metric averaged over the rotations."""
     basis = sites.orthogonalisation(cell)
     metric = basis.T @ basis
@@ -80,7 +80,7 @@ def _without_overlap(
     atoms: atom_sites.AtomSites,
     fractional: np.ndarray,
     stabilisers: np.ndarray,
-    cell: tuple[float, ...],
+    cell: sites.Cell,
 ) -> np.ndarray:
     """Return the indices of the sites to keep: all, less the symmetry copies of others.
 

@@ -3,12 +3,16 @@
 Arrays stay small whatever the cell: work is cut into chunks of sites.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from sgan_jax.crystals import operations
+
+# a, b, c (Å), alpha, beta, gamma (degrees)
+Cell = tuple[float, float, float, float, float, float]
 
 _CHUNK = 200_000  # coordinate triples held at a time
 
@@ -27,19 +31,22 @@ class Content(NamedTuple):
     fractional: np.ndarray
 
 
-def orthogonalisation(cell: tuple[float, ...]) -> np.ndarray:
+@functools.lru_cache(maxsize=64)
+def orthogonalisation(cell: Cell) -> np.ndarray:
     """Return the matrix [3, 3] that takes fractional to Cartesian coordinates in Å (a along x)."""
     a, b, c = cell[:3]
     cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(cell[3:]))
     sin_gamma = np.sin(np.radians(cell[5]))
     c_y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
     c_z = np.sqrt(1 - cos_beta**2 - c_y**2)
-    return np.array(
+    matrix = np.array(
         [[a, b * cos_gamma, c * cos_beta], [0, b * sin_gamma, c * c_y], [0, 0, c * c_z]]
     )
+    matrix.flags.writeable = False
+    return matrix
 
 
-def cell_of_metric(metric: np.ndarray) -> tuple[float, float, float, float, float, float]:
+def cell_of_metric(metric: np.ndarray) -> Cell:
     """Return a, b, c (Å), alpha, beta, gamma (degrees) of a metric tensor [3, 3]."""
     a, b, c = (float(length) for length in np.sqrt(np.diag(metric)))
     alpha, beta, gamma = (
@@ -52,7 +59,7 @@ def cell_of_metric(metric: np.ndarray) -> tuple[float, float, float, float, floa
 def project(
     group: operations.OperationGroup,
     fractional: np.ndarray,
-    cell: tuple[float, ...],
+    cell: Cell,
     tolerance_angstrom: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move sites that are nearly on a special position exactly onto it.
@@ -91,13 +98,13 @@ def project(
 def _closed(
     group: operations.OperationGroup, squares: np.ndarray, tolerance_angstrom: float
 ) -> np.ndarray:
-    """Return the largest set of operations within the tolerance that is a group."""
-    for limit in [tolerance_angstrom**2, *np.unique(squares)[::-1]]:
-        mask = squares < limit if limit > 0 else squares <= 0
-        if limit <= tolerance_angstrom**2 and len(group) % max(1, mask.sum()) == 0:
-            if mask.any() and group.is_subgroup(mask):
-                return mask
-    return squares <= squares.min()
+    """Return the largest set of operations within the tolerance that is a group, bool [m]."""
+    mask = squares < tolerance_angstrom**2
+    while not group.is_subgroup(mask):
+        mask = squares < squares[mask].max()
+        if not mask.any():  # operations too roughly written to agree with each other
+            return group.identity
+    return mask
 
 
 def wrapped(fractional: np.ndarray) -> np.ndarray:
@@ -123,7 +130,7 @@ def occupancy_within(
     fractional: np.ndarray,
     atoms: np.ndarray,
     occupancies: np.ndarray,
-    cell: tuple[float, ...],
+    cell: Cell,
     distance_angstrom: float,
 ) -> np.ndarray:
     """Return, for each site [n, 3], the summed occupancy [n] of the atoms [N, 3] within a distance.
@@ -141,7 +148,7 @@ def first_coincident(
     fractional: np.ndarray,
     atoms: np.ndarray,
     site_index: np.ndarray,
-    cell: tuple[float, ...],
+    cell: Cell,
     distance_angstrom: float = 0.01,
 ) -> np.ndarray:
     """Return, for each site [n, 3], the first site [n] of which an atom [N, 3] lies on it.

@@ -8,11 +8,11 @@ import gemmi
 import numpy as np
 import spglib
 
-from sgan_jax.crystals import operations, spglib_errors
+from sgan_jax.crystals import operations, sites, spglib_errors
 from sgan_jax.crystals.skipped import CifError
 
 _MAX_OPERATIONS = 384  # Fm-3m has 192; a doubled non-standard cell twice that
-_TERM = re.compile(r"([+-]?)(?:(\d+\.?\d*|\.\d+)(?:/(\d+))?\*?)?([xyz]?)")
+_TERM = re.compile(r"([+-]?)(?:(\d{1,4}\.?\d{0,12}|\.\d{1,12})(?:/(\d{1,4}))?\*?)?([xyz]?)")
 
 
 class SpaceGroup(NamedTuple):
@@ -51,7 +51,7 @@ def from_operations(triplets: tuple[str, ...]) -> SpaceGroup:
     return SpaceGroup(group, int(found.number))
 
 
-def from_name(hall: str, name: str, number: str, cell: tuple[float, ...]) -> tuple[SpaceGroup, ...]:
+def from_name(hall: str, name: str, number: str, cell: sites.Cell) -> tuple[SpaceGroup, ...]:
     """Return the settings that a Hall symbol, a name or a number may mean, likeliest first.
 
     More than one only where a name leaves the origin open ('F d -3 m' without ':1' or ':2').
@@ -126,14 +126,17 @@ def _parse(triplet: str) -> tuple[np.ndarray, np.ndarray]:
     """Return rotation [3, 3] and translation [3] of 'x,-y,z+1/2'; rounded decimals made exact."""
     parts = triplet.lower().replace(" ", "").split(",")
     if len(parts) != 3:
-        reason = "magnetic structure" if len(parts) == 4 else "symmetry operations"
+        reason = "symmetry operations"
+        if len(parts) > 3:
+            reason = "modulated structure" if "x1" in triplet else "magnetic structure"
         raise CifError(reason, f"{triplet!r} is no operation")
     rotation, translation = np.zeros((3, 3)), np.zeros(3)
     for row, part in enumerate(parts):
         position = 0
         while position < len(part):
             term = _TERM.match(part, position)
-            if not term or not (term[2] or term[4]) or (term[3] and int(term[3]) == 0):
+            unsigned = term is not None and position > 0 and not term[1]
+            if not term or unsigned or not (term[2] or term[4]) or int(term[3] or 1) == 0:
                 raise CifError("symmetry operations", f"{triplet!r} is no operation")
             position = term.end()
             value = float(term[2] or 1) / int(term[3] or 1) * (-1 if term[1] == "-" else 1)

@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import spglib
 
@@ -12,7 +12,7 @@ _SpglibError = getattr(spglib, "SpglibError", RuntimeError)  # RuntimeError: bef
 
 
 @contextlib.contextmanager
-def as_cif_error(reason: str) -> Iterator[None]:
+def as_cif_error(reason: str) -> Generator[None]:
     """Turn spglib's exceptions into `CifError`, and its notice about them into silence."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)
