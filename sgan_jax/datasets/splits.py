@@ -179,8 +179,8 @@ def _whole_types(
     """Return [N] bools: whole structure types, in seeded order, taken into the test part.
 
     A type is taken where it fits into what its class still wants; a class that wants more after
-    that takes what brings it nearer, so one of few and large types is tested, too. A type counts to
-    the class of its first member: classes never cut through a type, whose key names its space group.
+    that takes what brings it nearer, so one of few and large types is tested, too. A type counts
+    to the class of its first member: no class cuts through a type, whose key names its group.
     """
     types, inverse = np.unique(structure_type, return_inverse=True)
     sizes = np.bincount(inverse[used], minlength=len(types))

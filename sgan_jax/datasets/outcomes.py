@@ -1,0 +1,128 @@
+"""What became of each file of a build: examples, duplicates, skipped files; counted and listed.
+
+`outcome` runs in the workers, a pure function of an item. `Tally` runs in the main process, in
+the order of the files, so which of two duplicates is kept depends on nothing else.
+"""
+
+import collections
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sgan_jax.crystals.duplicates import DuplicateFilter
+from sgan_jax.crystals.skipped import CifError, SkippedFile
+from sgan_jax.datasets.examples import example
+from sgan_jax.datasets.sources import Source
+from sgan_jax.diffraction.instrument import Instrument
+
+
+class Found(NamedTuple):
+    """An example, and of its crystal what tells duplicates: cheap to hand to another process."""
+
+    example: dict[str, Any]
+    volume: float
+    atoms: float
+
+    @property
+    def formula(self) -> str:
+        """The crystal's."""
+        return self.example["formula"]
+
+    @property
+    def space_group_number(self) -> int:
+        """The crystal's."""
+        return self.example["space_group"]
+
+
+class Outcome(NamedTuple):
+    """What one file gives."""
+
+    found: list[Found]
+    skipped: list[SkippedFile]
+
+
+def outcome[Item](source: Source[Item], instrument: Instrument, item: Item) -> Outcome:
+    """Return the examples of an item of a source, and what of it cannot be used and why.
+
+    Nothing that a file holds raises: one bad file never stops a build.
+    """
+    try:
+        crystals, skipped = source.crystals(item)
+    except Exception as error:
+        return Outcome([], [SkippedFile(source.name(item), "unexpected error", _one_line(error))])
+    found = []
+    for crystal in crystals:
+        try:
+            found.append(Found(example(crystal, instrument), crystal.volume, crystal.atoms))
+        except CifError as error:
+            skipped.append(SkippedFile(crystal.id, error.reason, error.detail))
+        except ValueError as error:
+            skipped.append(SkippedFile(crystal.id, "no pattern", _one_line(error)))
+        except Exception as error:
+            skipped.append(SkippedFile(crystal.id, "unexpected error", _one_line(error)))
+    return Outcome(found, skipped)
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+class Tally:
+    """Counts of a build so far; drops duplicates; stops a build that loses too much.
+
+    Attributes:
+      files: of the source, all of them.
+      max_skipped_fraction: of the files, that may give nothing.
+      lost: files that gave nothing.
+      kept: examples that are in the data set.
+      skipped: what was skipped: files, or crystals of a file.
+      duplicates: id and formula of each crystal that was dropped for an earlier one.
+    """
+
+    def __init__(self, files: int, max_skipped_fraction: float):
+        self.files = files
+        self.max_skipped_fraction = max_skipped_fraction
+        self.done = 0
+        self.lost = 0
+        self.kept = 0
+        self.skipped: list[SkippedFile] = []
+        self.duplicates: list[tuple[str, str]] = []
+        self._filter = DuplicateFilter()
+        self._ids: set[str] = set()
+
+    def examples(self, outcome: Outcome) -> Iterator[dict[str, Any]]:
+        """Yield the new examples of a file.
+
+        Raises:
+          ValueError: more than `max_skipped_fraction` of the files gave nothing.
+        """
+        self.done += 1
+        self.skipped += outcome.skipped
+        if not outcome.found:
+            self.lost += 1
+            check_lost(self.lost, self.files, self.max_skipped_fraction, self.reasons())
+        for found in outcome.found:
+            described = found.example
+            if not self._filter.is_new(found):  # ty: ignore[invalid-argument-type]
+                self.duplicates.append((described["id"], described["formula"]))
+                continue
+            while described["id"] in self._ids:  # an archive may hold a name twice
+                described["id"] += "'"  # splits go by the id
+            self._ids.add(described["id"])
+            self.kept += 1
+            yield described
+
+    def reasons(self) -> dict[str, int]:
+        """Return the number of skipped files or crystals by reason, the largest first."""
+        return dict(collections.Counter(entry.reason for entry in self.skipped).most_common())
+
+
+def check_lost(lost: int, files: int, max_skipped_fraction: float, reasons: dict[str, int]) -> None:
+    """Raise ValueError when too many files of a source gave nothing, or all of them."""
+    if lost <= max_skipped_fraction * files and lost < files:
+        return
+    largest = ", ".join(f"{reason} ({count})" for reason, count in list(reasons.items())[:3])
+    raise ValueError(
+        f"{lost} of {files} files cannot be used, more than data.max_skipped_fraction = "
+        f"{max_skipped_fraction:g} allows; most of them: {largest}. Mend or remove those files, or "
+        f"set data.max_skipped_fraction higher"
+    )

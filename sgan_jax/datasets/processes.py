@@ -1,0 +1,98 @@
+"""Work spread over processes, its results in the order of the input whatever their number."""
+
+import collections
+import concurrent.futures
+import contextlib
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable
+
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+def ordered_map[Item, Result](
+    function: Callable[[Item], Result], items: Iterable[Item], *, processes: int, chunk: int = 16
+) -> Generator[Result]:
+    """Yield function(item) for every item, in order, computed in `processes` processes.
+
+    Items are drawn as they are needed, so an endless or a huge input is fine. With one process,
+    or no more than one chunk of items, all is done in this one. The processes are started afresh
+    (a fork of one that runs jax's threads may hang) and end with this one, however it ends.
+
+    Args:
+      function: importable from a module; it and the items travel by pickle.
+      items: any iterable.
+      processes: 0 is one a core.
+      chunk: items sent at a time.
+    """
+    processes = processes or available_cores()
+    chunks = itertools.batched(items, chunk)
+    ahead = list(itertools.islice(chunks, 2))
+    chunks = itertools.chain(ahead, chunks)
+    if processes == 1 or len(ahead) < 2:
+        yield from map(function, itertools.chain.from_iterable(chunks))
+        return
+
+    executor = concurrent.futures.ProcessPoolExecutor(
+        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+    )
+
+    def submit(items: tuple[Item, ...]) -> concurrent.futures.Future[list[Result]]:
+        with _environment(dict.fromkeys(_ONE_THREAD, "1")):  # a submit may start a process
+            return executor.submit(_do_chunk, function, items)
+
+    try:
+        waiting = collections.deque(map(submit, itertools.islice(chunks, 4 * processes)))
+        while waiting:
+            results = waiting.popleft().result()
+            waiting.extend(map(submit, itertools.islice(chunks, 1)))
+            yield from results
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use (a job's share of a node)."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _do_chunk(function: Callable, items: tuple) -> list:
+    return [function(item) for item in items]
+
+
+def _end_with_parent() -> None:
+    """Make a worker end when its parent is killed, and leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Generator[None]:
+    """Set environment variables, for processes started meanwhile, and set them back."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

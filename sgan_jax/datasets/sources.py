@@ -1,0 +1,158 @@
+"""Where the crystals of a data set come from: its items, its crystals and its fingerprint.
+
+A source is listed in the main process (`items`, cheap) and turned into crystals in the workers
+(`crystals`). Its `identity` says all that its crystals depend on and is part of the set's name.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import Protocol
+
+from sgan_jax.crystals import cif, prototypes
+from sgan_jax.crystals.crystal import Crystal
+from sgan_jax.crystals.skipped import CifError, SkippedFile
+
+READER_VERSION = 1
+"""Raised whenever the same files give other crystals; part of a data set's name."""
+
+
+class Source[Item](Protocol):
+    """What the two sources below have in common."""
+
+    @property
+    def label(self) -> str:
+        """A readable name, fit for a folder's."""
+        ...
+
+    def identity(self) -> dict[str, object]:
+        """Return all that the crystals depend on, in plain values."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def items(self) -> Iterator[Item]:
+        """Yield what the workers need, always in the same order; as many as the length says."""
+        ...
+
+    def name(self, item: Item) -> str:
+        """Return what lists of skipped files call an item."""
+        ...
+
+    def crystals(self, item: Item) -> tuple[list[Crystal], list[SkippedFile]]:
+        """Return the crystals of an item and what of it cannot be used."""
+        ...
+
+
+CifItem = tuple[str, bytes | CifError]  # a file's name and its content, or why it cannot be read
+
+
+@dataclasses.dataclass(frozen=True)
+class CifSource:
+    """Crystals of a CIF file, a folder, a zip or a tar (`cif.read_crystals` has the details)."""
+
+    path: pathlib.Path
+    symmetry: str
+    b_iso_default: float
+
+    @property
+    def label(self) -> str:
+        """The file's name without its ending, fit for a folder's name."""
+        return re.sub(r"[^A-Za-z0-9]+", "_", self.path.name.split(".")[0]).strip("_") or "cif"
+
+    def identity(self) -> dict[str, object]:
+        """Return what the crystals depend on, in plain values."""
+        return {
+            "source": "cif",
+            "fingerprint": fingerprint(self.path),
+            "symmetry": self.symmetry,
+            "b_iso_default": self.b_iso_default,
+            "reader_version": READER_VERSION,
+        }
+
+    def __len__(self) -> int:
+        """Count the files; the archive's table of contents is enough."""
+        return sum(1 for _ in cif.cif_members(self.path))
+
+    def items(self) -> Iterator[CifItem]:
+        """Yield name and content of each file, in sorted order (a tar's in its own)."""
+        for member in cif.cif_members(self.path):
+            try:
+                yield member.name, member.load()
+            except CifError as error:
+                yield member.name, error
+
+    def name(self, item: CifItem) -> str:
+        """Return the file's name."""
+        return item[0]
+
+    def crystals(self, item: CifItem) -> tuple[list[Crystal], list[SkippedFile]]:
+        """Return the crystals of one file and what of it cannot be used."""
+        name, data = item
+        if isinstance(data, CifError):
+            return [], [SkippedFile(name, data.reason, data.detail)]
+        skipped: list[SkippedFile] = []
+        found = cif.crystals_from_text(
+            name,
+            data,
+            symmetry=self.symmetry,
+            b_iso_default=self.b_iso_default,
+            skipped=skipped,
+            source=self.path.name,
+        )
+        return found, skipped
+
+
+@dataclasses.dataclass(frozen=True)
+class PrototypeSource:
+    """The first `count` crystals of the built-in structure types."""
+
+    count: int
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """How many crystals of what."""
+        return f"prototypes_{self.count}"
+
+    def identity(self) -> dict[str, object]:
+        """Return what the crystals depend on, in plain values."""
+        table = hashlib.sha256(repr(prototypes.PROTOTYPES).encode()).hexdigest()
+        return {"source": "prototypes", "count": self.count, "seed": self.seed, "table": table}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def items(self) -> Iterator[int]:
+        """Yield the crystals' indices."""
+        return iter(range(self.count))
+
+    def name(self, item: int) -> str:
+        """Return the index, in words."""
+        return f"prototype crystal {item}"
+
+    def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
+        """Return the crystal of an index."""
+        return [prototypes.prototype_crystal(item, self.seed)], []
+
+
+def fingerprint(path: pathlib.Path) -> str:
+    """Return a hash that is another one when the files are others; quick, no file is unpacked.
+
+    Of a zip: names, sizes and checksums in its table of contents. Of another single file (a CIF, a
+    tar): its bytes. Of a folder: the names, sizes and modification times of the files in it.
+    """
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        stats = [(p.relative_to(path).as_posix(), p.stat()) for p in files]
+        lines = [f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in stats]
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            lines = sorted(f"{m.filename}\t{m.file_size}\t{m.CRC}" for m in archive.infolist())
+    else:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

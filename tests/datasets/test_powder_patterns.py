@@ -1,0 +1,217 @@
+"""Data sets on disk: what they hold, that they are whole or not there, and their names."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from rock_salts import rock_salt, rock_salts, write_zip
+
+from sgan_jax.crystals import cif
+from sgan_jax.datasets import builder, powder_patterns
+from sgan_jax.diffraction import profile
+
+
+def rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def stored_bytes(folder: pathlib.Path) -> dict[str, bytes]:
+    """Return the files of a set but for its summary, which holds a time."""
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "build.json"}
+
+
+def test_examples_are_the_simulated_crystals(tmp_path, settings):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(20))
+    data = powder_patterns.load(
+        powder_patterns.prepare(cif_path=path, **settings), reflections=True
+    )
+    crystals = list(cif.read_crystals(path))
+    assert data.ids.tolist() == [crystal.id for crystal in crystals]
+    assert data.formula.tolist() == [crystal.formula for crystal in crystals]
+    assert data.structure_type.tolist() == [crystal.structure_type for crystal in crystals]
+    assert set(data.source.tolist()) == {"salts.zip"}
+    assert data.patterns.dtype == np.float32
+    assert data.instrument == settings["instrument"]
+    np.testing.assert_array_equal(data.space_group, 225)
+    np.testing.assert_array_equal(data.bravais, 0)
+    for row, crystal in enumerate(crystals):
+        expected = profile.simulate(crystal, settings["instrument"]).intensity
+        np.testing.assert_array_equal(data.patterns[row], expected.astype(np.float32))
+        start, stop = data.reflections.row_splits[row : row + 2]
+        again = profile.intensity_pattern(
+            data.reflections.d_angstrom[start:stop],
+            data.reflections.multiplicity_f_squared[start:stop],
+            settings["instrument"],
+        )
+        np.testing.assert_array_equal(again, expected)
+
+
+def test_the_same_bytes_whatever_the_number_of_processes(tmp_path, settings):
+    files = rock_salts(60) | {"salts/bad.cif": "data_", "z.cif": rock_salt(4.01, "Li F")}
+    path = write_zip(tmp_path / "salts.zip", files)
+    folders = [
+        powder_patterns.prepare(
+            cif_path=path, **(settings | {"processes": count, "dir": tmp_path / str(count)})
+        )
+        for count in (1, 2)
+    ]
+    first, second = map(stored_bytes, folders)
+    assert first == second
+    assert len(first) >= 5
+
+
+def test_skipped_files_and_duplicates_are_counted_and_listed(tmp_path, settings):
+    files = rock_salts(8) | {
+        "a/duplicate.cif": rock_salt(4.01, "Li F"),  # LiF of 4.00 Å comes later by name
+        "a/empty.cif": "",
+        "a/line.cif": "not a crystal",
+    }
+    path = write_zip(tmp_path / "salts.zip", files)
+    folder = powder_patterns.prepare(cif_path=path, **(settings | {"max_skipped_fraction": 0.5}))
+    summary = json.loads((folder / "build.json").read_text())
+    assert (summary["files"], summary["lost"], summary["crystals"]) == (11, 2, 8)
+    assert summary["duplicates"] == 1
+    assert sum(summary["skipped"].values()) == 2
+    skipped = rows(folder / "skipped.tsv")
+    assert [row["file"] for row in skipped] == ["a/empty.cif", "a/line.cif"]
+    assert all(row["reason"] and row["detail"] for row in skipped)
+    assert [row["id"] for row in rows(folder / "duplicates.tsv")] == ["salts/LiF"]
+    assert len(powder_patterns.load(folder)) == 8
+
+
+def test_a_build_that_loses_too_much_says_why_and_leaves_nothing(tmp_path, settings):
+    files = rock_salts(7) | {f"bad{i}.cif": "" for i in range(3)}
+    path = write_zip(tmp_path / "salts.zip", files)
+    with pytest.raises(ValueError, match=r"3 of 10 files.*max_skipped_fraction = 0\.2.*empty file"):
+        powder_patterns.prepare(cif_path=path, **settings)
+    assert not list((tmp_path / "sets").rglob("*.json"))
+    assert not list((tmp_path / "sets").rglob("*.array_record*"))
+    generous = settings | {"max_skipped_fraction": 0.3}
+    assert powder_patterns.is_complete(powder_patterns.prepare(cif_path=path, **generous))
+    with pytest.raises(ValueError, match="3 of 10 files"):  # found again, the same answer
+        powder_patterns.prepare(cif_path=path, **settings)
+
+
+def test_a_source_of_nothing_usable_is_an_error(tmp_path, settings):
+    path = write_zip(tmp_path / "none.zip", {"a.cif": "", "b.cif": ""})
+    with pytest.raises(ValueError, match="2 of 2 files"):
+        powder_patterns.prepare(cif_path=path, **(settings | {"max_skipped_fraction": 1.0}))
+
+
+def test_shards_without_a_new_crystal_are_fine(tmp_path, settings, monkeypatch):
+    monkeypatch.setattr(builder, "_FILES_PER_SHARD", 2)
+    files = rock_salts(3) | {f"salts/again{i}.cif": rock_salt(4.0, "Li F") for i in range(6)}
+    path = write_zip(tmp_path / "salts.zip", files)
+    data = powder_patterns.load(powder_patterns.prepare(cif_path=path, **settings))
+    assert data.ids.tolist() == ["salts/LiBr", "salts/LiCl", "salts/LiF"]
+
+
+def test_a_name_that_is_there_twice_gives_two_ids(tmp_path, settings):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "one.cif").write_text(rock_salt(4.0, "Li F"))
+    (folder / "one.CIF").write_text(rock_salt(5.6, "Na Cl"))
+    data = powder_patterns.load(powder_patterns.prepare(cif_path=folder, **settings))
+    assert len(set(data.ids.tolist())) == 2
+
+
+def test_the_name_changes_with_whatever_changes_the_data(tmp_path, settings, monkeypatch):
+    small = write_zip(tmp_path / "salts.zip", rock_salts(2))
+    settings |= {"cif_path": small}
+    other = dataclasses.replace(settings["instrument"], w=0.05)
+    folders = [
+        powder_patterns.prepare(**(settings | changes))
+        for changes in ({}, {"b_iso_default": 0.6}, {"instrument": other}, {"symmetry": "spglib"})
+    ]
+    write_zip(small, rock_salts(3))
+    folders.append(powder_patterns.prepare(**settings))
+    monkeypatch.setattr(profile, "SIMULATOR_VERSION", profile.SIMULATOR_VERSION + 1)
+    folders.append(powder_patterns.prepare(**settings))
+    assert len(set(folders)) == len(folders)
+    assert all(folder.parent.name.startswith("salts-quick-") for folder in folders)
+
+
+def test_a_set_that_is_there_is_found_without_reading_a_crystal(tmp_path, settings, monkeypatch):
+    settings |= {"cif_path": write_zip(tmp_path / "salts.zip", rock_salts(2))}
+    folder = powder_patterns.prepare(**settings)
+    monkeypatch.setattr(cif, "cif_members", None)
+    assert powder_patterns.prepare(**settings) == folder
+
+
+def test_the_default_folder_is_the_users_cache(tmp_path, settings, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings |= {"cif_path": write_zip(tmp_path / "salts.zip", rock_salts(1)), "dir": ""}
+    folder = powder_patterns.prepare(**settings)
+    assert folder.is_relative_to(tmp_path / "cache" / "sgan_jax")
+
+
+def test_a_missing_file_is_named(settings):
+    with pytest.raises(FileNotFoundError, match=r"data\.cif_path.*nowhere\.zip"):
+        powder_patterns.prepare(cif_path="nowhere.zip", **settings)
+
+
+def program(settings: dict, path: pathlib.Path, slowly: str = "") -> list[str]:
+    """Return a command that builds a data set, in a new process."""
+    plain = settings | {"dir": str(settings["dir"]), "cif_path": str(path)}
+    plain["instrument"] = dataclasses.asdict(plain["instrument"])
+    text = f"""
+import sys
+from sgan_jax.datasets import outcomes, powder_patterns
+from sgan_jax.diffraction.instrument import Instrument
+{slowly}
+settings = {plain!r}
+settings["instrument"] = Instrument(**settings["instrument"])
+folder = powder_patterns.prepare(**settings)
+print(len(powder_patterns.load(folder)), "tensorflow" in sys.modules)
+"""
+    return [sys.executable, "-W", "error", "-c", text]
+
+
+SLOWLY = """
+import time
+usual = outcomes.Tally.examples
+outcomes.Tally.examples = lambda *given: time.sleep(0.1) or usual(*given)
+"""
+
+
+def test_tensorflow_is_never_imported(tmp_path, settings):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(3))
+    output = subprocess.run(program(settings, path), check=True, capture_output=True, text=True)
+    assert output.stdout == "3 False\n"
+
+
+def test_a_killed_build_is_not_taken_for_whole(tmp_path, settings):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(60))
+    sets = tmp_path / "sets"
+    build = subprocess.Popen(program(settings, path, SLOWLY))
+    for _ in range(600):
+        if list(sets.rglob("*.array_record*")):
+            break
+        time.sleep(0.1)
+    build.send_signal(signal.SIGKILL)
+    build.wait()
+    (leftover,) = sets.rglob("incomplete.*")
+    assert not list(sets.rglob("dataset_info.json"))
+    folder = powder_patterns.prepare(cif_path=path, **settings)
+    assert not leftover.exists()
+    assert len(powder_patterns.load(folder)) == 60
+
+
+def test_two_builds_at_once(tmp_path, settings):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(6))
+    builds = [
+        subprocess.Popen(program(settings, path), stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    outputs = [build.communicate(timeout=100)[0] for build in builds]
+    assert outputs == ["6 False\n"] * 2
+    assert len(list((tmp_path / "sets").rglob("dataset_info.json"))) == 1
+    assert not list((tmp_path / "sets").rglob("incomplete.*"))

@@ -1,0 +1,71 @@
+"""The ordered map over processes: order, laziness, errors, and no process left behind."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sgan_jax.datasets import processes
+
+
+def process_and_threads(_: int) -> tuple[int, str]:
+    return os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+def reciprocal(number: int) -> float:
+    return 1 / number
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_results_are_in_order(count):
+    results = processes.ordered_map(abs, range(-100, 0), processes=count, chunk=7)
+    assert list(results) == list(range(100, 0, -1))
+
+
+def test_an_endless_input_is_drawn_as_needed():
+    results = processes.ordered_map(abs, itertools.count(), processes=2, chunk=3)
+    assert list(itertools.islice(results, 100)) == list(range(100))
+    results.close()
+
+
+def test_work_is_done_by_others_with_one_thread_each():
+    before = dict(os.environ)
+    ids, threads = zip(
+        *processes.ordered_map(process_and_threads, range(400), processes=2, chunk=1), strict=True
+    )
+    assert os.getpid() not in ids
+    assert set(threads) == {"1"}
+    assert dict(os.environ) == before
+
+
+def test_an_error_of_the_function_comes_out():
+    with pytest.raises(ZeroDivisionError):
+        list(processes.ordered_map(reciprocal, range(-50, 50), processes=2, chunk=5))
+
+
+def test_processes_end_when_the_parent_is_killed():
+    program = (
+        "import itertools, os, time\n"
+        "from sgan_jax.datasets import processes\n"
+        "for _ in processes.ordered_map(os.getpgid, itertools.repeat(0), processes=2):\n"
+        "    print('up', flush=True); time.sleep(100)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert parent.stdout.readline() == b"up\n"
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        try:
+            os.killpg(parent.pid, 0)  # raises when the whole group is gone
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(parent.pid, signal.SIGKILL)
+    pytest.fail("workers outlived their parent")
