@@ -49,6 +49,7 @@ _CRYSTALS = flags.DEFINE_string(
     "and compared with the symmetry that the file gives.",
 )
 
+WARNING = 30  # of the standard library, whose records absl hands on
 PACKAGE = str(pathlib.Path(__file__).parent)
 
 
@@ -149,9 +150,18 @@ def check_setting_names(argv: list[str]) -> None:
             raise ValueError(f"--config.{match[1]} does not exist; there are {', '.join(there)}")
 
 
+def log_our_own_lines() -> None:
+    """Show what this program says and others' warnings; orbax alone says ten lines a checkpoint."""
+    logging.set_verbosity(logging.INFO)
+    for place in (logging.get_absl_logger(), logging.get_absl_handler()):
+        place.addFilter(
+            lambda record: record.levelno >= WARNING or record.pathname.startswith(PACKAGE)
+        )
+
+
 def run() -> None:
     """Start the program."""
-    logging.set_verbosity(logging.INFO)
+    log_our_own_lines()
     app.run(main, flags_parser=parse_flags)
 
 

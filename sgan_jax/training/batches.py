@@ -5,6 +5,7 @@ patterns themselves stay on the devices (`parallel`) and are gathered there by t
 """
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -67,3 +68,20 @@ def call_indices(
 def total_steps(*, steps: int, epochs: int, part_size: int, global_batch: int) -> int:
     """Return the steps of a run: `steps` if not 0, else `epochs` of the part, rounded up."""
     return steps or -(-epochs * part_size // global_batch)
+
+
+def padded_batches(
+    part_indices: np.ndarray, *, devices: int, batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (indices, mask), each int32 [devices, batch_size], once through a part in its order.
+
+    The last batch is filled up with the part's first pattern, which the mask (0) leaves out.
+    """
+    global_batch = devices * batch_size
+    shape = (devices, batch_size)
+    for start in range(0, len(part_indices), global_batch):
+        real = part_indices[start : start + global_batch]
+        padding = global_batch - len(real)
+        indices = np.pad(real, (0, padding), constant_values=part_indices[0]).astype(np.int32)
+        mask = np.pad(np.ones(len(real), np.int32), (0, padding))
+        yield indices.reshape(shape), mask.reshape(shape)

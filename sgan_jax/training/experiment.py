@@ -1,0 +1,171 @@
+"""What a configuration stands for: data with classes and parts, networks, a state and its step.
+
+The shell's unpacking of the ConfigDict; everything it calls takes plain arguments.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from sgan_jax import config as configuration
+from sgan_jax import symmetry
+from sgan_jax.datasets import powder_patterns, splits
+from sgan_jax.diffraction import instrument as instruments
+from sgan_jax.models import generator as generators
+from sgan_jax.models import resnet
+from sgan_jax.training import augment, batches, optimizers, released_sgan_step, state, steps
+
+
+class Data(NamedTuple):
+    """A data set, the task's classes, and who is in which part."""
+
+    dataset: powder_patterns.PatternDataset
+    instrument: instruments.Instrument
+    classes: tuple  # of the task: names of Bravais lattices or numbers of space groups
+    class_names: list[str]
+    labels: np.ndarray  # int32 [N], -1 where a pattern is of no class
+    split: splits.Split
+
+
+def load_data(config: ml_collections.ConfigDict) -> Data:
+    """Build the data set if it is not there, read it and cut it into parts."""
+    instrument = make_instrument(config.instrument)
+    data = config.data
+    path = powder_patterns.prepare(
+        source=data.source,
+        cif_path=data.cif_path,
+        prototype_crystals=data.prototype_crystals,
+        prototype_seed=data.prototype_seed,
+        symmetry=data.symmetry,
+        b_iso_default=data.b_iso_default,
+        max_skipped_fraction=data.max_skipped_fraction,
+        dir=data.dir,
+        processes=data.processes,
+        instrument=instrument,
+    )
+    dataset = powder_patterns.load(path)
+    task = config.task
+    classes = symmetry.class_list(task.name, task.classes, dataset.space_group, task.min_count)
+    labels = symmetry.class_indices(task.name, classes, dataset.space_group)
+    split = splits.split(
+        labels,
+        dataset.structure_type,
+        dataset.ids,
+        split=data.split,
+        split_seed=data.split_seed,
+        test_fraction=data.test_fraction,
+        labelled_percent=data.labelled_percent,
+        validation_fraction=data.validation_fraction,
+    )
+    _check_parts(split, config.method)
+    names = symmetry.class_names(task.name, classes)
+    return Data(dataset, instrument, classes, names, labels, split)
+
+
+def make_instrument(fields: ml_collections.ConfigDict) -> instruments.Instrument:
+    """Return the preset with the numbers that are given in its place."""
+    preset = instruments.instrument(fields.preset)
+    given = {
+        name: value
+        for name, value in configuration.flatten(fields).items()
+        if name != "preset" and value is not None
+    }
+    return dataclasses.replace(preset, name=f"{preset.name}_modified", **given) if given else preset
+
+
+def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Networks:
+    """Return the discriminator (the classifier) and, for method 'sgan', the generator."""
+    discriminator = resnet.ResNet1D(
+        classes,
+        stem_pool=config.model.stem_pool,
+        projection_shortcuts=config.model.projection_shortcuts,
+        real_fake_head=config.gan.real_fake_head,
+        dropout=config.model.dropout,
+    )
+    sgan = config.method == "sgan"
+    return state.Networks(
+        discriminator, generators.Generator(axis_name=state.AXIS) if sgan else None
+    )
+
+
+def make_state_and_step(
+    config: ml_collections.ConfigDict, data: Data, *, total_steps: int, global_batch: int
+) -> tuple[Any, Callable[..., Any]]:
+    """Return the state before the first step, and the step on one device."""
+    networks = make_networks(config, len(data.classes))
+    points = data.instrument.points
+    moved = augment.make_augment(
+        data.instrument.two_theta_deg,
+        strain=config.augment.strain,
+        zero_shift_deg=config.augment.zero_shift_deg,
+    )
+
+    def adam(learning_rate):
+        return optimizers.make_adam(
+            learning_rate,
+            eps=config.optim.eps,
+            weight_decay=config.optim.weight_decay,
+            schedule=config.optim.schedule,
+            warmup_steps=config.optim.warmup_steps,
+            total_steps=total_steps,
+        )
+
+    optim, rng = config.optim, config.train.rng
+    if config.method == "supervised":
+        tx = adam(optim.learning_rate)
+        start = state.create_supervised_state(
+            networks.discriminator, tx, seed=config.seed, points=points, rng=rng
+        )
+        return start, steps.make_supervised_step(networks.discriminator, tx, moved)
+
+    latent = generators.LATENT
+    if config.gan.optimizers == "two":
+        txs = state.Networks(adam(optim.learning_rate), adam(optim.generator_learning_rate))
+        step = steps.make_sgan_step(*networks, txs, latent, moved)
+    else:
+        txs = state.ReleasedOptimizers(
+            generator=adam(optim.generator_learning_rate),
+            labelled=adam(optim.learning_rate),
+            real_fake=adam(optim.real_fake_learning_rate),
+        )
+        step = released_sgan_step.make_released_sgan_step(
+            *networks,
+            txs,
+            latent,
+            moved,
+            soft_labels=config.gan.soft_labels,
+            steps_per_epoch=batches.total_steps(
+                steps=0,
+                epochs=1,
+                part_size=len(data.split.unlabelled),
+                global_batch=global_batch,
+            ),
+        )
+    start = state.create_sgan_state(
+        *networks, txs, seed=config.seed, points=points, latent=latent, rng=rng
+    )
+    return start, step
+
+
+def discriminator_params(train_state: Any) -> Any:
+    """Return the classifier's parameters of either kind of state."""
+    params = train_state.params
+    return params.discriminator if isinstance(params, state.Networks) else params
+
+
+def count_parameters(params: Any) -> int:
+    """Return how many numbers a tree of parameters holds."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def _check_parts(split: splits.Split, method: str) -> None:
+    for part, indices in split._asdict().items():
+        if not len(indices) and (part != "unlabelled" or method == "sgan"):
+            raise ValueError(
+                f"no pattern is in the {part} part; use more crystals, or another "
+                "data.labelled_percent, data.test_fraction or data.validation_fraction"
+            )

@@ -1,0 +1,71 @@
+import jax
+import numpy as np
+import pytest
+from fake_data import load_data
+
+from sgan_jax import config as configuration
+from sgan_jax.training import checkpoint, experiment, loop, train, writer
+
+
+class Killed(BaseException):
+    """Stands for a signal."""
+
+
+def settings(method, **changes):
+    config = configuration.base("bl", 50, method)
+    config.train.batch_size = 1
+    config.train.steps = 6
+    config.train.eval_every_steps = 3
+    config.train.log_every_steps = 2
+    config.eval.batch_size = 1
+    config.checkpoint.every_steps = 2
+    config.update_from_flattened_dict({k.replace("__", "."): v for k, v in changes.items()})
+    return config
+
+
+def final(workdir):
+    """Return the bits of the last state, the notes without the clock, and the metrics."""
+    config = configuration.load(workdir / "config.json")
+    data = load_data(config)
+    like, _ = experiment.make_state_and_step(config, data, total_steps=6, global_batch=8)
+    with checkpoint.latest(workdir, keep=2) as latest:
+        restored = latest.restore(like)
+    del restored.notes["progress"]["seconds"]
+    bits = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(restored.state)]
+    return bits, restored.notes, (workdir / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize("method", ["supervised", pytest.param("sgan", marks=pytest.mark.slow)])
+def test_a_killed_run_ends_bit_identical_to_one_that_was_not(tmp_path, monkeypatch, method):
+    monkeypatch.setattr(experiment, "load_data", load_data)
+    train.train(settings(method), tmp_path / "whole")
+
+    def killed_in_validation(self, state, before, evaluating):
+        if self._progress.step == 3:
+            raise Killed
+        look(self, state, before, evaluating)
+
+    look = loop.Loop._look
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(loop.Loop, "_look", killed_in_validation)
+        train.train(settings(method), tmp_path / "killed")
+    train.train(settings(method), tmp_path / "killed")
+    assert final(tmp_path / "killed") == final(tmp_path / "whole")
+    kinds = [line["kind"] for line in writer.read_metrics(tmp_path / "whole/metrics.jsonl")]
+    assert kinds == ["train", "validation", "train", "train", "validation"]
+
+
+def test_a_workdir_belongs_to_one_configuration(tmp_path):
+    configuration.save(settings("supervised"), tmp_path / "config.json")
+    changed = settings("supervised", seed=1, optim__learning_rate=1.0)
+    with pytest.raises(ValueError, match=r"optim.learning_rate: 0.0001 -> 1.0; seed: 0 -> 1"):
+        train.train(changed, tmp_path)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
+    config = settings("supervised")
+    with checkpoint.latest(tmp_path, keep=2) as latest:
+        latest.save(6, {"x": np.ones(2)}, {"progress": {"step": 6, "total": 6}})
+    configuration.save(config, tmp_path / "config.json")
+    monkeypatch.setattr(experiment, "load_data", lambda config: pytest.fail("trained again"))
+    train.train(config, tmp_path)
