@@ -11,20 +11,24 @@ Lorentzian tails, is smooth and goes through a second, coarse table. Against the
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import peak_shape
+from sgan_jax.diffraction import reflections as bragg
 from sgan_jax.diffraction.instrument import Instrument
 
 SIMULATOR_VERSION = 1
 """Raised whenever the numbers of a pattern change; part of a data set's name."""
 
 _STENCIL = 8  # positions that a reflection is dealt out to
-_NEAR_NODES_PER_WIDTH = (10.0, 8.0)  # at least; added times the Lorentzian fraction
-_FAR_NODES_PER_WIDTH = (1.5, 0.0)
+_NODES_PER_WIDTH = 10.0  # of a Gaussian
+_NODES_PER_LORENTZIAN_WIDTH = 8.0  # added, times the Lorentzian fraction
+_FAR_NODES_PER_WIDTH = 1.5
 _FADE_WIDTHS = (3.0, 10.0)  # the near part fades out between these distances from its peak
 _BLOCK = 64  # positions whose shapes share one window of the grid
 
@@ -34,6 +38,21 @@ class Pattern(NamedTuple):
 
     two_theta_deg: np.ndarray
     intensity: np.ndarray
+
+
+def simulate(crystal: Crystal, instrument: str | Instrument = "nist2022") -> Pattern:
+    """Return the powder pattern of a crystal on an instrument, or on the preset of that name.
+
+    Raises:
+        ValueError: the crystal reflects nothing in the instrument's range, or the preset or a
+            scattering length is unknown.
+    """
+    chosen = instruments.instrument(instrument)
+    found = bragg.reflections(
+        crystal, chosen.wavelength_angstrom, d_min_angstrom=chosen.d_min_angstrom
+    )
+    intensity = intensity_pattern(found.d_angstrom, found.multiplicity * found.f_squared, chosen)
+    return Pattern(chosen.two_theta_deg, intensity)
 
 
 def integrated_intensity(
@@ -98,24 +117,35 @@ class _Nodes:
         return index, left * right / self.denominator[begin]
 
 
-def _make_nodes(instrument: Instrument, per_width: float, per_lorentzian_width: float) -> _Nodes:
-    """Place nodes over all positions that reflections may have, so many to a peak's width.
-
-    A Lorentzian has a sharper top than a Gaussian of the same width and needs more of them.
-    """
-    first, last = instrument.centre_range_deg
-    fine = np.linspace(first, last, 20_001)
-    fwhm, eta = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(fine))
-    density = (per_width + per_lorentzian_width * eta) / fwhm
-    # Where the cones close before they reach the end of the detector the shape changes faster.
-    closing = np.degrees(np.arctan(instrument.s_over_l + instrument.h_over_l))
-    density *= 1.0 + 2.0 / (1.0 + (np.minimum(fine, 180.0 - fine) / (1.4 * closing + 1e-9)) ** 8)
-    count = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(fine))))
+def _make_nodes(
+    instrument: Instrument, density: Callable[[np.ndarray, Instrument], np.ndarray]
+) -> _Nodes:
+    """Place nodes over all positions that reflections may have, so many to a degree."""
+    fine = np.linspace(*instrument.centre_range_deg, 20_001)
+    per_degree = density(fine, instrument)
+    count = np.concatenate(
+        ([0.0], np.cumsum(0.5 * (per_degree[1:] + per_degree[:-1]) * np.diff(fine)))
+    )
     total = max(int(np.ceil(count[-1])) + 1, 2 * _STENCIL)
     position = np.interp(np.linspace(0.0, count[-1], total), count, fine)
     stencils = np.lib.stride_tricks.sliding_window_view(position, _STENCIL)
     difference = stencils[:, :, None] - stencils[:, None, :] + np.eye(_STENCIL)
     return _Nodes(position, difference.prod(axis=2))
+
+
+def _near_density(two_theta_deg: np.ndarray, instrument: Instrument) -> np.ndarray:
+    fwhm, eta = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(two_theta_deg))
+    # Where cones close before they reach the end of the detector, the shape changes faster.
+    closing = np.degrees(np.arctan(instrument.s_over_l + instrument.h_over_l))
+    to_the_beam = np.minimum(two_theta_deg, 180.0 - two_theta_deg)
+    faster = 1.0 + 2.0 / (1.0 + (to_the_beam / (1.4 * closing + 1e-9)) ** 8)
+    # A Lorentzian's top is sharper than a Gaussian's of the same width.
+    return faster * (_NODES_PER_WIDTH + _NODES_PER_LORENTZIAN_WIDTH * eta) / fwhm
+
+
+def _far_density(two_theta_deg: np.ndarray, instrument: Instrument) -> np.ndarray:
+    fwhm, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(two_theta_deg))
+    return _FAR_NODES_PER_WIDTH / fwhm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +183,7 @@ def _deal(nodes: _Nodes, two_theta_deg: np.ndarray, intensity: np.ndarray) -> np
 @functools.lru_cache(maxsize=4)
 def _shape_table(instrument: Instrument) -> _ShapeTable:
     grid = instrument.two_theta_deg
-    near = _make_nodes(instrument, *_NEAR_NODES_PER_WIDTH)
+    near = _make_nodes(instrument, _near_density)
     blocks = []
     for begin in range(0, len(near.position), _BLOCK):
         nodes = slice(begin, min(begin + _BLOCK, len(near.position)))
@@ -168,7 +198,7 @@ def _shape_table(instrument: Instrument) -> _ShapeTable:
             shapes = peak_shape.peak_shapes(two_theta_deg, centre, instrument)
             shapes *= _near_fraction(two_theta_deg, centre, instrument)
             blocks.append((nodes, window, shapes))
-    far = _make_nodes(instrument, *_FAR_NODES_PER_WIDTH)
+    far = _make_nodes(instrument, _far_density)
     at = far.position[None, :]
     far_shapes = np.concatenate(
         [

@@ -1,0 +1,120 @@
+"""What a cell's symmetry operations say about its reflections; worked out once per group.
+
+Unique reflections, multiplicities, absences and the atoms that a structure factor needs, all from
+the operations themselves: any setting, any origin, tabulated or not.
+"""
+
+import functools
+
+import numpy as np
+
+from sgan_jax.crystals import operations
+
+# Base of the numbers that order reflections: h M² + k M + l. Exact in float64 for |h| < 8000.
+_BASE = 2.0**14
+
+# h·t of a reflection that an operation maps on itself is a multiple of 1/6 or 1/4 exactly; this
+# only absorbs translations given to three or four digits (0.333).
+_PHASE_TOLERANCE = 0.05
+
+
+class ReciprocalGroup:
+    """Unique reflections, absences and the atoms needed, under the operations of one cell.
+
+    Attributes:
+        centrings: number of lattice points in the cell.
+        inversion_centre: [3], or None where the group has none.
+        lowest_is_zero: (k, l): whether unique reflections have k >= 0, l >= 0; h >= 0 always.
+    """
+
+    def __init__(self, group: operations.OperationGroup):
+        self._group = group
+        rotations, translations = group.rotations, group.translations
+        identity = np.eye(3, dtype=rotations.dtype)
+        self._pure = (rotations == identity).all(axis=(1, 2))
+        inversions = np.flatnonzero((rotations == -identity).all(axis=(1, 2)))
+        self.centrings = int(self._pure.sum())
+        self.inversion_centre = translations[inversions[0]] / 2.0 if len(inversions) else None
+        self._centring_vectors = translations[self._pure & _moves(translations)]
+
+        # The Laue group acts on reflections as h' = h R; of equivalent ones the largest, in the
+        # order of h M² + k M + l, is the unique one: h·(1 - R)(M², M, 1) >= 0 for every R.
+        laue = np.unique(np.concatenate((rotations, -rotations)), axis=0)
+        order = np.array([_BASE**2, _BASE, 1.0])
+        self._laue_order = len(laue)
+        self._lead = np.ascontiguousarray((order - laue @ order).T)  # [3, Laue operations]
+        self.lowest_is_zero = tuple(
+            bool(np.any((self._lead[axis] > 0) & (np.delete(self._lead, axis, 0) == 0).all(0)))
+            for axis in (1, 2)
+        )
+
+        # Only operations with a translation can extinguish; one of each rotation is enough, as the
+        # centring has been dealt with.
+        column = {rotation.tobytes(): i for i, rotation in enumerate(laue)}
+        checked = {}
+        for rotation, translation in zip(rotations, translations, strict=True):
+            checked.setdefault(column[rotation.tobytes()], translation)
+        chosen = [(i, t) for i, t in checked.items() if _moves(t)]
+        self._extinction_columns = np.array([i for i, _ in chosen], np.int64)
+        self._extinction_translations = np.array([t for _, t in chosen]).reshape(-1, 3)
+        self._atom_operations: dict[bytes, tuple[np.ndarray, float]] = {}
+
+    def unique(self, hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of hkl, float64 [n, 3], are unique and present: indices and multiplicities.
+
+        The multiplicity counts equivalents under the Laue group, Friedel mates among them.
+        """
+        index = np.arange(len(hkl))
+        if len(self._centring_vectors):
+            present = (_off_lattice(hkl @ self._centring_vectors.T) < _PHASE_TOLERANCE).all(axis=1)
+            index = index[present]
+            hkl = hkl[present]
+        lead = hkl @ self._lead
+        unique = (lead >= 0.0).all(axis=1)
+        index, hkl, fixed = index[unique], hkl[unique], lead[unique] == 0.0
+        multiplicity = self._laue_order // fixed.sum(axis=1)
+        if len(self._extinction_columns):
+            shifted = _off_lattice(hkl @ self._extinction_translations.T) > _PHASE_TOLERANCE
+            present = ~(shifted & fixed[:, self._extinction_columns]).any(axis=1)
+            index, multiplicity = index[present], multiplicity[present]
+        return index, multiplicity
+
+    def atom_operations(self, stabiliser: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the operations that make the atoms a structure factor needs, and their weight.
+
+        Of a site with this stabiliser, bool [m]: one atom of each set that the centring makes,
+        which is the weight, and with an inversion centre one of each pair x, -x, which doubles it.
+        The operations of determinant +1 make those: the inversion times each of them is another
+        one, and unless it already is in the site's stabiliser, makes another atom.
+        """
+        key = stabiliser.tobytes()
+        if key not in self._atom_operations:
+            # The stabiliser modulo centring: products of pure translations and its operations.
+            products = self._group.products
+            mask = np.zeros(len(self._group), bool)
+            mask[products[np.ix_(self._pure, stabiliser)]] = True
+            weight = float(self.centrings)
+            allowed = np.ones(len(self._group), bool)
+            if self.inversion_centre is not None:
+                allowed = np.linalg.det(self._group.rotations) > 0.0
+                weight *= 1.0 if (mask & ~allowed).any() else 2.0
+            chosen = np.flatnonzero(mask & allowed)
+            self._atom_operations[key] = (
+                np.unique(products[np.ix_(np.flatnonzero(allowed), chosen)].min(axis=1)),
+                weight,
+            )
+        return self._atom_operations[key]
+
+
+@functools.lru_cache(maxsize=1024)
+def reciprocal_group(group: operations.OperationGroup) -> ReciprocalGroup:
+    """Return what follows for reflections from the operations of a cell, once per process."""
+    return ReciprocalGroup(group)
+
+
+def _off_lattice(x: np.ndarray) -> np.ndarray:
+    return np.abs(x - np.rint(x))
+
+
+def _moves(translation: np.ndarray) -> np.ndarray:
+    return (_off_lattice(translation) > 1e-3).any(axis=-1)
