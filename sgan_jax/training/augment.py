@@ -32,8 +32,8 @@ def make_augment(
     start, step = float(two_theta_deg[0]), float(np.mean(np.diff(two_theta_deg)))
     if not np.allclose(np.diff(two_theta_deg), step, rtol=1e-6):
         raise ValueError("two_theta_deg is not evenly spaced; interpolate the patterns first")
-    theta = np.deg2rad(two_theta_deg) / 2
-    sin_theta, cos_theta = np.float32(np.sin(theta))[None, :], np.float32(np.cos(theta))[None, :]
+    theta = np.deg2rad(two_theta_deg)[None, :] / 2
+    sin_theta, cos_theta = np.sin(theta).astype(np.float32), np.cos(theta).astype(np.float32)
 
     def augment(key: Array, patterns: Array) -> Array:
         strain_key, shift_key = jax.random.split(key)

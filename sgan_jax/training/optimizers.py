@@ -51,7 +51,8 @@ def learning_rate_schedule(
             "use fewer"
         )
 
-    def rate(count: jax.Array) -> jax.Array:
+    def rate(count: jax.typing.ArrayLike) -> jax.Array:
+        count = jnp.asarray(count)
         factor = jnp.minimum(1.0, (count + 1) / max(warmup_steps, 1))
         if schedule == "cosine":
             done = jnp.clip((count - warmup_steps) / (total_steps - warmup_steps), 0.0, 1.0)

@@ -14,7 +14,14 @@ from jax import lax
 
 from sgan_jax.models import losses
 from sgan_jax.training import steps
-from sgan_jax.training.state import AXIS, Networks, ReleasedOptimizers, SganState, root_key
+from sgan_jax.training.state import (
+    AXIS,
+    Networks,
+    ReleasedOptimizers,
+    SganState,
+    root_key,
+    step_key,
+)
 
 Array = jax.Array
 
@@ -49,34 +56,33 @@ def make_released_sgan_step(
 
     def released_sgan_step(state: SganState, batch: steps.Batch) -> tuple[SganState, steps.Metrics]:
         latent_key, generator_key, labelled_key, real_fake_key, augment_key = jax.random.split(
-            steps.step_key(state), 5
+            step_key(state), 5
         )
         labelled, unlabelled = steps.augment_parts(augment, augment_key, batch)
         size = len(batch["labels"])
-        z = jax.random.normal(latent_key, (size, latent))
+        z = steps.draw_latents(latent_key, size, latent)
         real_target, fake_target = jnp.ones(size), jnp.zeros(size)
         if soft_labels:
             real_target, fake_target = soft_targets(state, size, steps_per_epoch)
 
-        def discriminate(params, patterns, key):
-            return discriminator.apply(
-                {"params": params}, patterns, train=True, rngs={"dropout": key}
-            )
-
         def generator_objective(params):
             generated, batch_stats = steps.generate(generator, params, state.batch_stats, z)
-            output = discriminate(state.params.discriminator, generated, generator_key)
+            output = steps.discriminate(
+                discriminator, state.params.discriminator, generated, generator_key
+            )
             loss = losses.real_fake_loss(steps.real_fake_logit(output), real_target)
             return jnp.mean(loss), (loss, generated, batch_stats)
 
         def labelled_objective(params):
-            logits = discriminate(params, labelled, labelled_key).logits
+            logits = steps.discriminate(discriminator, params, labelled, labelled_key).logits
             loss = losses.cross_entropy(logits, batch["labels"])
             return jnp.mean(loss), (loss, logits)
 
         def real_fake_objective(params):
             patterns = jnp.concatenate([unlabelled, generated])
-            logit = steps.real_fake_logit(discriminate(params, patterns, real_fake_key))
+            logit = steps.real_fake_logit(
+                steps.discriminate(discriminator, params, patterns, real_fake_key)
+            )
             targets = jnp.concatenate([real_target, fake_target])
             loss = losses.real_fake_loss(logit, targets)
             # As eq. 3: the mean of the real ones plus the mean of the generated ones.

@@ -5,11 +5,11 @@ Networks, optimisers and options are static; they are closed over by the steps.
 
 from typing import Any, NamedTuple
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from flax import struct
 from jax import lax
 
 Array = jax.Array
@@ -33,8 +33,7 @@ class ReleasedOptimizers(NamedTuple):
     real_fake: Any  # of the discriminator, for real against generated
 
 
-@flax.struct.dataclass
-class SupervisedState:
+class SupervisedState(struct.PyTreeNode):
     """A classifier in training."""
 
     step: Array  # int32 [], updates made
@@ -43,8 +42,7 @@ class SupervisedState:
     opt_state: Any
 
 
-@flax.struct.dataclass
-class SganState:
+class SganState(struct.PyTreeNode):
     """A discriminator and a generator in training."""
 
     step: Array  # int32 [], updates made

@@ -6,7 +6,7 @@ A step that went wrong has a metric that is not finite.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,8 @@ Batch = Mapping[str, Array]  # 'labelled' [B, P], 'labels' int32 [B], in SGAN 'u
 Metrics = dict[str, Array]  # sums over the devices' examples, float32 []
 Augment = Callable[[Array, Array], Array]  # key, patterns [B, P] -> patterns [B, P]
 
-# exp of it times a float32 gradient is finite; D = exp(-40) is rejected as well as 0 is.
+# Below it the discriminator's gradient, D dr/dx, nears float32's smallest numbers, and exp(-r) its
+# largest; the generator is then pushed by less than eq. 2 says instead of by 0 times infinity.
 LOWEST_LOGIT = -40.0
 
 
@@ -38,11 +39,9 @@ def make_supervised_step(
         patterns = augment(augment_key, batch["labelled"])
 
         def objective(params):
-            output = discriminator.apply(
-                {"params": params}, patterns, train=True, rngs={"dropout": dropout_key}
-            )
-            loss = losses.cross_entropy(output.logits, batch["labels"])
-            return jnp.mean(loss), (output.logits, loss)
+            logits = discriminate(discriminator, params, patterns, dropout_key).logits
+            loss = losses.cross_entropy(logits, batch["labels"])
+            return jnp.mean(loss), (logits, loss)
 
         gradients, (logits, loss) = jax.grad(objective, has_aux=True)(state.params)
         gradients = lax.pmean(gradients, AXIS)
@@ -77,15 +76,11 @@ def make_sgan_step(
         latent_key, dropout_key, augment_key = jax.random.split(step_key(state), 3)
         real = augment_parts(augment, augment_key, batch)
         size = len(batch["labels"])
-        z = jax.random.normal(latent_key, (size, latent))
+        z = draw_latents(latent_key, size, latent)
 
         def objective(params, generated):
-            output = discriminator.apply(
-                {"params": params},
-                jnp.concatenate([*real, generated]),
-                train=True,
-                rngs={"dropout": dropout_key},
-            )
+            patterns = jnp.concatenate([*real, generated])
+            output = discriminate(discriminator, params, patterns, dropout_key)
             parts = [jax.tree.map(lambda a, i=i: a[i : i + size], output) for i in part_starts]
             loss = _discriminator_loss(*parts, batch["labels"])
             return jnp.mean(loss), (loss, *parts)
@@ -133,10 +128,15 @@ def make_evaluation_step(
     """Make (params, patterns [B, P], labels [B], mask [B]) -> (counts of all devices, logits)."""
 
     def evaluation_step(params, patterns, labels, mask):
-        logits = discriminator.apply({"params": params}, patterns, train=False).logits
+        logits = discriminate(discriminator, params, patterns, None).logits
         return lax.psum(metrics.count(logits, labels, mask), AXIS), logits
 
     return evaluation_step
+
+
+def draw_latents(key: Array, size: int, latent: int) -> Array:
+    """Return latents z ~ N(0, 1) [B, Z] (section 2.4)."""
+    return jax.random.normal(key, (size, latent))
 
 
 def augment_parts(augment: Augment, key: Array, batch: Batch) -> tuple[Array, Array]:
@@ -145,10 +145,21 @@ def augment_parts(augment: Augment, key: Array, batch: Batch) -> tuple[Array, Ar
     return augment(labelled_key, batch["labelled"]), augment(unlabelled_key, batch["unlabelled"])
 
 
+def discriminate(
+    discriminator: nn.Module, params: Any, patterns: Array, dropout_key: Array | None
+) -> DiscriminatorOutput:
+    """Return what the discriminator says of patterns [B, P]; without a key, without dropout."""
+    train = dropout_key is not None
+    rngs = {"dropout": dropout_key} if train else None
+    output = discriminator.apply({"params": params}, patterns, train=train, rngs=rngs)
+    return cast(DiscriminatorOutput, output)
+
+
 def generate(generator: nn.Module, params: Any, batch_stats: Any, z: Array) -> tuple[Array, Any]:
     """Generate training patterns [B, P] from latents [B, Z]; also return the running statistics."""
-    generated, updated = generator.apply(
-        {"params": params, "batch_stats": batch_stats}, z, train=True, mutable=["batch_stats"]
+    variables = {"params": params, "batch_stats": batch_stats}
+    generated, updated = cast(
+        tuple[Array, Any], generator.apply(variables, z, train=True, mutable=["batch_stats"])
     )
     return generated, updated["batch_stats"]
 
@@ -188,6 +199,6 @@ def _discriminator_loss(
         )
     return (
         losses.cross_entropy(labelled.logits, labels)
-        + losses.real_fake_loss(unlabelled.real_fake, jnp.ones_like(unlabelled.real_fake))
-        + losses.real_fake_loss(generated.real_fake, jnp.zeros_like(generated.real_fake))
+        + losses.real_fake_loss(real_fake_logit(unlabelled), jnp.ones(len(labels)))
+        + losses.real_fake_loss(real_fake_logit(generated), jnp.zeros(len(labels)))
     )
