@@ -1,10 +1,33 @@
 """Which crystals were there before: same reduced formula, space group and volume per atom."""
 
 import bisect
-
-from sgan_jax.crystals.crystal import Crystal
+from typing import Protocol
 
 _VOLUME_TOLERANCE = 0.02  # relative
+
+
+class Described(Protocol):
+    """What of a crystal tells duplicates: a `Crystal`, or the little that another process sends."""
+
+    @property
+    def formula(self) -> str:
+        """The reduced formula."""
+        ...
+
+    @property
+    def space_group_number(self) -> int:
+        """1..230."""
+        ...
+
+    @property
+    def volume(self) -> float:
+        """Of the unit cell, Å³."""
+        ...
+
+    @property
+    def atoms(self) -> float:
+        """In the unit cell, occupancies summed."""
+        ...
 
 
 class DuplicateFilter:
@@ -13,7 +36,7 @@ class DuplicateFilter:
     def __init__(self):
         self._volumes: dict[tuple[str, int], list[float]] = {}
 
-    def is_new(self, crystal: Crystal) -> bool:
+    def is_new(self, crystal: Described) -> bool:
         """Return whether no crystal that was new before is the same; remember this one if so.
 
         The same are crystals of one reduced formula and space group whose volume per atom differs
