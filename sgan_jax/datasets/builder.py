@@ -119,7 +119,7 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
         summary = {
             "files": tally.files,
             "lost": tally.lost,
-            "skipped": tally.reasons(),
+            "skipped": dict(tally.reasons.most_common()),
             "duplicates": len(tally.duplicates),
             "crystals": tally.kept,
             "seconds": round(seconds, 1),

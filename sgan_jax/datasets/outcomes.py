@@ -59,6 +59,8 @@ def outcome[Item](source: Source[Item], instrument: Instrument, item: Item) -> O
             skipped.append(SkippedFile(crystal.id, "no pattern", _one_line(error)))
         except Exception as error:
             skipped.append(SkippedFile(crystal.id, "unexpected error", _one_line(error)))
+    if not found and not skipped:
+        skipped.append(SkippedFile(source.name(item), "no crystal", "nor a reason why"))
     return Outcome(found, skipped)
 
 
@@ -75,16 +77,17 @@ class Tally:
       lost: files that gave nothing.
       kept: examples that are in the data set.
       skipped: what was skipped: files, or crystals of a file.
+      reasons: how many of them for each reason.
       duplicates: id and formula of each crystal that was dropped for an earlier one.
     """
 
     def __init__(self, files: int, max_skipped_fraction: float):
         self.files = files
         self.max_skipped_fraction = max_skipped_fraction
-        self.done = 0
         self.lost = 0
         self.kept = 0
         self.skipped: list[SkippedFile] = []
+        self.reasons: collections.Counter[str] = collections.Counter()
         self.duplicates: list[tuple[str, str]] = []
         self._filter = DuplicateFilter()
         self._ids: set[str] = set()
@@ -95,14 +98,16 @@ class Tally:
         Raises:
           ValueError: more than `max_skipped_fraction` of the files gave nothing.
         """
-        self.done += 1
         self.skipped += outcome.skipped
+        self.reasons.update(entry.reason for entry in outcome.skipped)
         if not outcome.found:
             self.lost += 1
-            check_lost(self.lost, self.files, self.max_skipped_fraction, self.reasons())
+            check_lost(
+                self.lost, self.files, self.max_skipped_fraction, self.reasons, outcome.skipped[-1]
+            )
         for found in outcome.found:
             described = found.example
-            if not self._filter.is_new(found):  # ty: ignore[invalid-argument-type]
+            if not self._filter.is_new(found):
                 self.duplicates.append((described["id"], described["formula"]))
                 continue
             while described["id"] in self._ids:  # an archive may hold a name twice
@@ -111,18 +116,22 @@ class Tally:
             self.kept += 1
             yield described
 
-    def reasons(self) -> dict[str, int]:
-        """Return the number of skipped files or crystals by reason, the largest first."""
-        return dict(collections.Counter(entry.reason for entry in self.skipped).most_common())
 
-
-def check_lost(lost: int, files: int, max_skipped_fraction: float, reasons: dict[str, int]) -> None:
+def check_lost(
+    lost: int,
+    files: int,
+    max_skipped_fraction: float,
+    reasons: dict[str, int],
+    latest: SkippedFile | None = None,
+) -> None:
     """Raise ValueError when too many files of a source gave nothing, or all of them."""
     if lost <= max_skipped_fraction * files and lost < files:
         return
-    largest = ", ".join(f"{reason} ({count})" for reason, count in list(reasons.items())[:3])
+    by_count = sorted(reasons.items(), key=lambda entry: -entry[1])
+    largest = ", ".join(f"{reason} ({count})" for reason, count in by_count[:3])
+    such_as = f" (the latest: {latest.file}, {latest.reason}, {latest.detail})" if latest else ""
     raise ValueError(
         f"{lost} of {files} files cannot be used, more than data.max_skipped_fraction = "
-        f"{max_skipped_fraction:g} allows; most of them: {largest}. Mend or remove those files, or "
-        f"set data.max_skipped_fraction higher"
+        f"{max_skipped_fraction:g} allows; most of them: {largest}{such_as}. Mend or remove those "
+        "files, or set data.max_skipped_fraction higher"
     )

@@ -127,7 +127,8 @@ def prepare(
 
 def load(folder: pathlib.Path, *, reflections: bool = False) -> PatternDataset:
     """Read a data set into memory."""
-    reader: Any = tfds.builder_from_directory(folder).as_data_source(split=builder.SPLIT)
+    whole: Any = tfds.builder_from_directory(folder)  # its decorated methods have no types
+    reader = whole.as_data_source(builder.SPLIT)
     instrument = Instrument(**read_summary(folder)["identity"]["instrument"])
     count = len(reader)
     patterns = np.empty((count, instrument.points), np.float32)
