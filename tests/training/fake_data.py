@@ -1,10 +1,13 @@
-"""A small data set that needs no crystals: each class has its own peaks."""
+"""A small data set that needs no crystals (each class has its own peaks), and small networks."""
 
+import jax
 import numpy as np
+from flax import linen as nn
 
 from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.diffraction import instrument
-from sgan_jax.training import experiment
+from sgan_jax.models import resnet
+from sgan_jax.training import experiment, state
 
 CLASSES = ("cubic (F)", "cubic (I)", "cubic (P)")
 
@@ -38,3 +41,33 @@ def load_data(config) -> experiment.Data:
         validation_fraction=0.1,
     )
     return experiment.Data(dataset, nist, CLASSES, list(CLASSES), labels, split)
+
+
+class SmallDiscriminator(nn.Module):
+    """Compiles at once; drops out, so that it needs keys."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.Dropout(0.5, deterministic=not train)(x[:, ::50])
+        features = jax.nn.gelu(nn.Dense(8)(x))
+        return resnet.DiscriminatorOutput(nn.Dense(self.classes)(features), features, None)
+
+
+class SmallGenerator(nn.Module):
+    """Has running statistics, as the real one."""
+
+    points: int = 3041
+
+    @nn.compact
+    def __call__(self, z, *, train):
+        x = nn.BatchNorm(use_running_average=not train, axis_name=state.AXIS)(nn.Dense(8)(z))
+        return jax.nn.sigmoid(nn.Dense(self.points)(x))
+
+
+def make_networks(config, classes: int) -> state.Networks:
+    """Stand in for `experiment.make_networks`."""
+    return state.Networks(
+        SmallDiscriminator(classes), SmallGenerator() if config.method == "sgan" else None
+    )

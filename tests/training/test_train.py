@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 import pytest
-from fake_data import load_data
+from fake_data import load_data, make_networks
 
 from sgan_jax import config as configuration
 from sgan_jax.training import checkpoint, experiment, loop, train, writer
@@ -35,9 +35,14 @@ def final(workdir):
     return bits, restored.notes, (workdir / "metrics.jsonl").read_text()
 
 
-@pytest.mark.parametrize("method", ["supervised", pytest.param("sgan", marks=pytest.mark.slow)])
-def test_a_killed_run_ends_bit_identical_to_one_that_was_not(tmp_path, monkeypatch, method):
+@pytest.mark.parametrize("networks", ["small", pytest.param("real", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["supervised", "sgan"])
+def test_a_killed_run_ends_bit_identical_to_one_that_was_not(
+    tmp_path, monkeypatch, method, networks
+):
     monkeypatch.setattr(experiment, "load_data", load_data)
+    if networks == "small":
+        monkeypatch.setattr(experiment, "make_networks", make_networks)
     train.train(settings(method), tmp_path / "whole")
 
     def killed_in_validation(self, state, before, evaluating):
