@@ -1,0 +1,62 @@
+"""Patterns of every crystal of a file, in memory: what a trained model is checked on.
+
+Unlike a data set (`datasets.powder_patterns`) this keeps duplicates and stops for no bad file.
+"""
+
+import functools
+import pathlib
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import tqdm
+
+from sgan_jax.crystals.skipped import SkippedFile
+from sgan_jax.datasets import outcomes, processes, sources
+from sgan_jax.diffraction.instrument import Instrument
+
+
+class CrystalPatterns(NamedTuple):
+    """N crystals in the file's order, and what of it could not be used."""
+
+    ids: list[str]  # not always different: an archive may hold a name twice
+    patterns: np.ndarray  # float32 [N, points], maximum 1
+    space_group: np.ndarray  # int32 [N], 1..230, as the file says
+    skipped: list[SkippedFile]
+
+
+def simulate_all(
+    path: pathlib.Path,
+    instrument: Instrument,
+    *,
+    symmetry: str,
+    b_iso_default: float,
+    process_count: int,
+) -> CrystalPatterns:
+    """Simulate every crystal of a CIF file, folder, zip or tar.
+
+    Args:
+      path: of it.
+      instrument: that the patterns are of.
+      symmetry: 'file' or 'spglib', as config.data.symmetry.
+      b_iso_default: Å², for atoms without a displacement parameter.
+      process_count: 0 is one a core.
+    """
+    source = sources.CifSource(path, symmetry, b_iso_default)
+    ids, patterns, numbers, skipped = [], [], [], []
+    work = functools.partial(outcomes.outcome, source, instrument)
+    for result in tqdm.tqdm(
+        processes.ordered_map(work, source.items(), processes=process_count),
+        total=len(source),
+        desc="crystals to patterns",
+        unit="file",
+        mininterval=0.1 if sys.stderr.isatty() else 30,
+    ):
+        skipped += result.skipped
+        for found in result.found:
+            ids.append(found.example["id"])
+            patterns.append(found.example["pattern"])
+            numbers.append(found.example["space_group"])
+    shape = (len(ids), instrument.points)
+    stacked = np.asarray(patterns, np.float32).reshape(shape)
+    return CrystalPatterns(ids, stacked, np.asarray(numbers, np.int32), skipped)

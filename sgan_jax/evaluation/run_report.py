@@ -1,0 +1,112 @@
+"""What a run's report shows, gathered from its configuration, data, metrics and networks."""
+
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+
+from sgan_jax import config as configuration
+from sgan_jax import symmetry
+from sgan_jax.evaluation import report
+from sgan_jax.models import generator as generators
+from sgan_jax.training import experiment, writer
+
+GENERATED = 6  # patterns shown
+COMPARED = 2000  # real patterns among which the most similar ones are sought
+
+
+def contents(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    data: experiment.Data,
+    *,
+    best_state: Any,
+    best_step: int,
+    metrics: dict[str, Any],
+) -> report.Contents:
+    """Return the contents of a run's report."""
+    paper = configuration.base(config.task.name, config.data.labelled_percent, config.method)
+    what = "Bravais lattices" if config.task.name == "bl" else "Space groups"
+    sgan = config.method == "sgan"
+    return report.Contents(
+        title=f"{what} from powder patterns",
+        metrics=metrics,
+        history=writer.read_metrics(workdir / "metrics.jsonl"),
+        best_step=best_step,
+        config=configuration.flatten(config),
+        reference_config=configuration.flatten(paper),
+        class_counts={
+            part: np.bincount(data.labels[getattr(data.split, part)], minlength=len(data.classes))
+            for part in ("labelled", "validation", "unlabelled", "test")
+        },
+        two_theta_deg=data.instrument.two_theta_deg,
+        examples=examples(data),
+        generated=generate(config, data, best_state) if sgan else None,
+        real=data.dataset.patterns[data.split.unlabelled[:COMPARED]] if sgan else None,
+        facts=facts(config, data, best_state, best_step),
+    )
+
+
+def examples(data: experiment.Data) -> list[tuple[str, str, np.ndarray]]:
+    """Return caption, note and pattern of a crystal of each Bravais lattice that there is.
+
+    One of the test part where that has any.
+    """
+    order = np.concatenate([data.split.test, np.arange(len(data.dataset))])
+    found = []
+    for index, lattice in enumerate(symmetry.BRAVAIS_LATTICES):
+        members = order[data.dataset.bravais[order] == index]
+        if len(members):
+            first = members[0]
+            number = int(data.dataset.space_group[first])
+            symbol = symmetry.SPACE_GROUP_SYMBOLS[number - 1]
+            note = (
+                f"{data.dataset.formula[first]} · {symbol} ({number}) · {data.dataset.ids[first]}"
+            )
+            found.append((lattice, note, data.dataset.patterns[first]))
+    return found
+
+
+def generate(config: ml_collections.ConfigDict, data: experiment.Data, state: Any) -> np.ndarray:
+    """Return patterns [GENERATED, P] of the run's generator, always from the same latents."""
+    generator = experiment.make_networks(config, len(data.classes)).generator
+    z = jax.random.normal(
+        jax.random.key(config.seed, impl="threefry2x32"), (GENERATED, generators.LATENT)
+    )
+    variables = {"params": state.params.generator, "batch_stats": state.batch_stats}
+    return np.asarray(generator.apply(variables, z, train=False))
+
+
+def facts(
+    config: ml_collections.ConfigDict, data: experiment.Data, state: Any, best_step: int
+) -> list[tuple[str, str]]:
+    """Return lines about the data and the networks."""
+    built_in = config.data.source == "prototypes"
+    instrument = data.instrument
+    first, last = instrument.two_theta_deg[[0, -1]]
+    networks = {"classifier": state.params}
+    if config.method == "sgan":
+        networks = state.params._asdict()
+    return [
+        ("crystals", "built-in structure types" if built_in else config.data.cif_path),
+        ("patterns in the data set", report.thousands(len(data.dataset))),
+        (
+            "structure types among them",
+            report.thousands(len(np.unique(data.dataset.structure_type))),
+        ),
+        (
+            "instrument",
+            f"{instrument.name}: {instrument.wavelength_angstrom:g} Å, {first:.2f} to {last:.2f}° "
+            f"in steps of {instrument.two_theta_step_deg:g}°",
+        ),
+        *(
+            (f"parameters of the {name}", report.thousands(experiment.count_parameters(params)))
+            for name, params in networks.items()
+        ),
+        (
+            "parameters evaluated",
+            f"of step {report.thousands(best_step)}, the best validation accuracy",
+        ),
+    ]
