@@ -109,16 +109,14 @@ class Instrument:
         return gaussian_squared, self.x / np.cos(theta) + self.y * tan
 
 
-def _gaussian_variance(u: float, v: float, w: float) -> dict[str, float]:
-    """Convert U, V, W from GSAS's centidegrees² of variance to degrees² of FWHM²."""
-    factor = 8.0 * math.log(2.0) / 100.0**2
-    return {"u": u * factor, "v": v * factor, "w": w * factor}
+# GSAS's U, V, W are a variance in centidegrees²; this makes them FWHM² in degrees².
+_GSAS = 8.0 * math.log(2.0) / 100.0**2
 
 
-# Fitted to the widths, Lorentzian fractions and asymmetry measured on the paper's published example
-# patterns (TOPAS), every width within 0.5 % and η within 0.01. Fitting the widths without the axial
-# divergence gives U 0.3212, V -0.0499, W 0.0276, X 0.0382, which serves as well above 45° 2θ; below,
-# that counts the tail twice: 0.237° for 0.201° at 24.7°.
+# Fitted to the widths, Lorentzian fractions and asymmetry measured on the paper's published
+# patterns (TOPAS): every width within 0.5 %, η within 0.01. A fit of the widths that leaves the
+# axial divergence out gives U 0.3212, V -0.0499, W 0.0276, X 0.0382, the same widths above 45° 2θ;
+# below, adding the tail to those counts it twice (FWHM 0.236° instead of 0.201° at 24.7°).
 _NIST2022 = Instrument(
     "nist2022", 2.079, u=0.3, v=0.0, w=0.0031, x=0.038, s_over_l=0.0404, h_over_l=0.0404
 )
@@ -134,20 +132,24 @@ PRESETS: dict[str, Instrument] = {
         Instrument(
             "bt1_cu311",
             1.5402,
-            **_gaussian_variance(239.7, -298.2, 180.8),
+            u=239.7 * _GSAS,
+            v=-298.2 * _GSAS,
+            w=180.8 * _GSAS,
             s_over_l=0.04,
             h_over_l=0.03,
         ),
-        Instrument("d1a", 1.909, **_gaussian_variance(257.0, -641.0, 569.0)),
-        Instrument("d1b", 2.394, **_gaussian_variance(76.7, -161.0, 139.0)),
+        Instrument("d1a", 1.909, u=257.0 * _GSAS, v=-641.0 * _GSAS, w=569.0 * _GSAS),
+        Instrument("d1b", 2.394, u=76.7 * _GSAS, v=-161.0 * _GSAS, w=139.0 * _GSAS),
         Instrument(
             "hb2a",
             2.406,
-            **_gaussian_variance(799.0, -444.0, 242.0),
+            u=799.0 * _GSAS,
+            v=-444.0 * _GSAS,
+            w=242.0 * _GSAS,
             s_over_l=0.045,
             h_over_l=0.045,
         ),
-        Instrument("3t2", 1.227, **_gaussian_variance(206.0, -183.0, 106.0)),
+        Instrument("3t2", 1.227, u=206.0 * _GSAS, v=-183.0 * _GSAS, w=106.0 * _GSAS),
     )
 }
 

@@ -4,11 +4,13 @@ Everything here is a direct evaluation of published formulas, as slow as that is
 whole patterns from a table of these shapes.
 """
 
+import functools
 import math
 
 import numpy as np
 
 from sgan_jax.diffraction.instrument import Instrument
+
 
 def pseudo_voigt_parameters(
     gaussian_fwhm: np.ndarray, lorentzian_fwhm: np.ndarray
@@ -52,7 +54,7 @@ def axial_divergence(
     two_theta = np.radians(two_theta_deg)[:, None]
     tan = np.abs(np.tan(two_theta))
     low, high = sorted((s_over_l, h_over_l))
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = _gauss_legendre(points)
     positions, total = [], []
     # Two pieces, so that the kink of W at |H - S| costs no accuracy; one where it is flat nowhere.
     for begin, end in ((0.0, high - low), (high - low, high + low)):
@@ -71,7 +73,7 @@ def axial_divergence(
 
 
 def tail_length_deg(two_theta_deg: np.ndarray, s_over_l: float, h_over_l: float) -> np.ndarray:
-    """Return how far, in degrees, axial divergence spreads peaks: left of 2θ below 90°, right above."""
+    """Return how far axial divergence spreads peaks, degrees; left of 2θ below 90°, right above."""
     if min(s_over_l, h_over_l) <= 0.0:
         return np.zeros_like(two_theta_deg)
     cosine = np.cos(np.radians(two_theta_deg)) * np.hypot(1.0, s_over_l + h_over_l)
@@ -96,10 +98,15 @@ def peak_shapes(
     if min(s, h) <= 0.0:
         return pseudo_voigt(two_theta_deg - centre_deg[:, None], fwhm[:, None], eta[:, None])
     longest_tail = float(np.max(tail_length_deg(centre_deg, s, h) / fwhm))
-    points = 8 + math.ceil(points_per_width * longest_tail)
+    points = 8 + 4 * math.ceil(points_per_width * longest_tail / 4.0)
     position, weight = axial_divergence(centre_deg, s, h, points)
     shapes = np.zeros(np.broadcast_shapes(two_theta_deg.shape, (len(centre_deg), 1)))
     for j in range(position.shape[1]):
         offset = two_theta_deg - position[:, j : j + 1]
         shapes += weight[:, j : j + 1] * pseudo_voigt(offset, fwhm[:, None], eta[:, None])
     return shapes
+
+
+@functools.cache
+def _gauss_legendre(points: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(points)

@@ -78,11 +78,7 @@ def intensity_pattern(
         ValueError: no reflection on the grid has any intensity.
     """
     table = _shape_table(instrument)
-    first, last = instrument.centre_range_deg
-    half_wavelength = instrument.wavelength_angstrom / 2.0
-    within = (d_angstrom >= half_wavelength / np.sin(np.radians(last / 2.0))) & (
-        d_angstrom <= half_wavelength / np.sin(np.radians(first / 2.0))
-    )
+    within = (d_angstrom >= table.d_min_angstrom) & (d_angstrom <= table.d_max_angstrom)
     two_theta_deg, intensity = integrated_intensity(
         d_angstrom[within], multiplied_f_squared[within], instrument.wavelength_angstrom
     )
@@ -153,21 +149,23 @@ class _ShapeTable:
     """The exact shapes of one instrument's peaks; see the file's docstring."""
 
     points: int
+    d_min_angstrom: float
+    d_max_angstrom: float
     near: _Nodes
-    blocks: list[tuple[slice, slice, np.ndarray]]  # nodes, grid points, shapes [nodes, points]
+    blocks: list[tuple[slice, np.ndarray]]  # grid points, shapes [64 near nodes, points]
     far: _Nodes
     far_shapes: np.ndarray  # [far nodes as centres, far nodes as 2θ]
     grid_index: np.ndarray  # [points, 8]: from the far nodes to the grid
     grid_weight: np.ndarray
 
     def sum_of_peaks(self, two_theta_deg: np.ndarray, intensity: np.ndarray) -> np.ndarray:
-        """Return the sum [points] of peaks of area `intensity` [n] (degrees) at `two_theta_deg` [n]."""
+        """Return the sum [points] of peaks of area `intensity` [n] at `two_theta_deg` [n]."""
         pattern = np.zeros(self.points)
-        dealt = _deal(self.near, two_theta_deg, intensity)
-        for nodes, window, shapes in self.blocks:
-            share = dealt[nodes]
-            if share.any():
-                pattern[window] += share @ shapes
+        dealt = np.zeros((len(self.blocks), _BLOCK))
+        dealt.ravel()[: len(self.near.position)] = _deal(self.near, two_theta_deg, intensity)
+        for block in np.flatnonzero(dealt.any(axis=1)):
+            window, shapes = self.blocks[block]
+            pattern[window] += dealt[block, : len(shapes)] @ shapes
         tails = _deal(self.far, two_theta_deg, intensity) @ self.far_shapes
         pattern += np.einsum("pj,pj->p", tails[self.grid_index], self.grid_weight)
         return pattern
@@ -186,18 +184,13 @@ def _shape_table(instrument: Instrument) -> _ShapeTable:
     near = _make_nodes(instrument, _near_density)
     blocks = []
     for begin in range(0, len(near.position), _BLOCK):
-        nodes = slice(begin, min(begin + _BLOCK, len(near.position)))
-        centre = near.position[nodes]
-        reach_left, reach_right = _reach_deg(centre, instrument)
-        window = slice(
-            int(np.searchsorted(grid, (centre - reach_left).min())),
-            int(np.searchsorted(grid, (centre + reach_right).max(), side="right")),
-        )
-        if window.start < window.stop:
-            two_theta_deg = grid[None, window]
-            shapes = peak_shape.peak_shapes(two_theta_deg, centre, instrument)
-            shapes *= _near_fraction(two_theta_deg, centre, instrument)
-            blocks.append((nodes, window, shapes))
+        centre = near.position[begin : begin + _BLOCK]
+        left, right = _reach_deg(centre, instrument)
+        window = slice(*np.searchsorted(grid, ((centre - left).min(), (centre + right).max())))
+        two_theta_deg = grid[None, window]
+        shapes = peak_shape.peak_shapes(two_theta_deg, centre, instrument)
+        shapes *= _near_fraction(two_theta_deg, centre, instrument)
+        blocks.append((window, shapes))
     far = _make_nodes(instrument, _far_density)
     at = far.position[None, :]
     far_shapes = np.concatenate(
@@ -207,17 +200,19 @@ def _shape_table(instrument: Instrument) -> _ShapeTable:
             for centre in np.array_split(far.position, max(len(far.position) // 16, 1))
         ]
     )
-    return _ShapeTable(len(grid), near, blocks, far, far_shapes, *far.weights(grid))
+    d_max, d_min = instrument.wavelength_angstrom / (
+        2.0 * np.sin(np.radians(instrument.centre_range_deg) / 2.0)
+    )
+    return _ShapeTable(len(grid), d_min, d_max, near, blocks, far, far_shapes, *far.weights(grid))
 
 
 def _reach_deg(centre_deg: np.ndarray, instrument: Instrument) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far the near part of a peak reaches to its left and right, the axial tail included."""
+    """Return how far the near part of a peak reaches to its left and right, tail included."""
     fwhm, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
     tail = peak_shape.tail_length_deg(centre_deg, instrument.s_over_l, instrument.h_over_l)
     reach = _FADE_WIDTHS[1] * fwhm
-    return reach + np.where(centre_deg < 90.0, tail, 0.0), reach + np.where(
-        centre_deg < 90.0, 0.0, tail
-    )
+    left = np.where(centre_deg < 90.0, tail, 0.0)
+    return reach + left, reach + tail - left
 
 
 def _near_fraction(

@@ -51,12 +51,11 @@ class ReciprocalGroup:
         # Only operations with a translation can extinguish; one of each rotation is enough, as the
         # centring has been dealt with.
         column = {rotation.tobytes(): i for i, rotation in enumerate(laue)}
-        checked = {}
-        for rotation, translation in zip(rotations, translations, strict=True):
-            checked.setdefault(column[rotation.tobytes()], translation)
-        chosen = [(i, t) for i, t in checked.items() if _moves(t)]
-        self._extinction_columns = np.array([i for i, _ in chosen], np.int64)
-        self._extinction_translations = np.array([t for _, t in chosen]).reshape(-1, 3)
+        checked: dict[int, int] = {}
+        for operation in np.flatnonzero(_moves(translations) & ~self._pure).tolist():
+            checked.setdefault(column[rotations[operation].tobytes()], operation)
+        self._extinction_columns = np.array(list(checked), np.int64)
+        self._extinction_translations = translations[list(checked.values())]
         self._atom_operations: dict[bytes, tuple[np.ndarray, float]] = {}
 
     def unique(self, hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

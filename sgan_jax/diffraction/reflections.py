@@ -39,7 +39,7 @@ def reflections(
     *,
     d_min_angstrom: float = 0.0,
 ) -> Reflections:
-    """Return the reflections that the wavelength reaches up to `two_theta_max_deg` and `d_min_angstrom`.
+    """Return the reflections within reach of the wavelength and above `d_min_angstrom`.
 
     F = Σ b occupancy T exp 2πi(h·x) over the unit cell, b the bound coherent scattering length (fm)
     and T the Debye-Waller factor, exp(-B sin²θ/λ²) or the anisotropic one.
@@ -62,7 +62,9 @@ def reflections(
             f_squared = structure_factors.f_squared(atoms, hkl, inverse_d_squared / 4.0)
             parts.append((hkl, inverse_d_squared, multiplicity, f_squared))
     if not parts:
-        return Reflections(np.empty((0, 3), np.int64), np.empty(0), np.empty(0, np.int64), np.empty(0))
+        return Reflections(
+            np.empty((0, 3), np.int64), np.empty(0), np.empty(0, np.int64), np.empty(0)
+        )
     hkl, inverse_d_squared, multiplicity, f_squared = (
         parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
     )
@@ -103,7 +105,7 @@ def _scattering_lengths(elements: tuple[str, ...]) -> np.ndarray:
 
 @functools.cache
 def scattering_length_fm(element: str) -> float:
-    """Return the bound coherent scattering length (Sears 1992, real part) of a gemmi element name."""
+    """Return an element's bound coherent scattering length (Sears 1992), by gemmi's name."""
     length = gemmi.Element(element).neutron92.get_coefs()[0]
     if length == 0.0:  # what gemmi has for elements that nobody has measured
         raise ValueError(f"no neutron scattering length is known for {element!r}")

@@ -6,6 +6,7 @@ Debye-Waller factor stands outside. Where the cell has an inversion centre the o
 F is real, and only half the atoms are summed.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ class Atoms(NamedTuple):
         fractional: [n, 3], from the inversion centre where there is one.
         weight: [n], scattering length · occupancy · atoms that this one stands for, fm.
         groups: (first, last + 1, B in Å²) of each run of isotropic atoms with one B.
-        beta: [a, 6], of the last a atoms: exp(-(β11 h² + β22 k² + β33 l² + β12 hk + β13 hl + β23 kl)).
+        beta: [a, 6], of the last a atoms, the anisotropic ones: their Debye-Waller factors are
+            exp(-(β11 h² + β22 k² + β33 l² + β12 hk + β13 hl + β23 kl)).
         centrosymmetric: whether F is real.
     """
 
@@ -39,7 +41,7 @@ def atoms_needed(
 ) -> Atoms:
     """Return the atoms to sum over, given the scattering length [n] of each site."""
     anisotropic = ~np.isnan(crystal.u_aniso[:, 0])
-    # Isotropic first, by B; a stable order keeps the result independent of nothing but the input.
+    # Isotropic sites first, those with one B together.
     order = np.lexsort((np.where(anisotropic, 0.0, crystal.b_iso), anisotropic))
     chosen, counts, factors = [], [], []
     for site in order:
@@ -60,7 +62,7 @@ def atoms_needed(
     first = int(len(site) - is_anisotropic.sum())
     b_iso = crystal.b_iso[site[:first]]
     edges = [0, *(np.flatnonzero(np.diff(b_iso)) + 1).tolist(), first]
-    groups = [(i, j, float(b_iso[i])) for i, j in zip(edges, edges[1:], strict=False) if i < j]
+    groups = [(i, j, float(b_iso[i])) for i, j in itertools.pairwise(edges) if i < j]
     beta = np.empty((0, 6))
     if first < len(site):
         beta = _beta(crystal, site[first:], rotations[first:])
@@ -108,7 +110,6 @@ def f_squared(atoms: Atoms, hkl: np.ndarray, s_squared: np.ndarray) -> np.ndarra
     factors = [right.conj().view(np.float64).T]
     if not atoms.centrosymmetric:
         factors.append((1j * right.conj()).view(np.float64).T)
-    total = np.zeros(len(hkl))
     amplitudes = [np.zeros(len(hkl)) for _ in factors]
     for begin, end, b_iso in atoms.groups:
         part = slice(2 * begin, 2 * end)
@@ -125,9 +126,7 @@ def f_squared(atoms: Atoms, hkl: np.ndarray, s_squared: np.ndarray) -> np.ndarra
             )
             for amplitude, value in zip(amplitudes, (sums.real, sums.imag), strict=False):
                 amplitude[part] += value
-    for amplitude in amplitudes:
-        total += amplitude**2
-    return total
+    return sum((amplitude**2 for amplitude in amplitudes), start=np.zeros(len(hkl)))
 
 
 def _anisotropic(
