@@ -34,11 +34,13 @@ def device_count() -> int:
 def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
     """Return a copy of the tree's arrays on each of this host's devices (or of those given).
 
-    Do this to a new or restored state before its first step: a donated array that lies elsewhere
-    is copied, and the copy is what the step may reuse.
+    Do this to a new or restored state before its first step, which reuses its memory.
     """
     mesh = Mesh(np.asarray(devices or jax.local_devices()), (AXIS,))
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()), may_alias=False)
+    # By way of the host: an array that lies on one of the devices already would be shared, not
+    # copied, and the first step would delete the caller's own.
+    on_host = jax.device_get(tree)
+    return jax.device_put(on_host, NamedSharding(mesh, PartitionSpec()), may_alias=False)
 
 
 def make_parallel_step(

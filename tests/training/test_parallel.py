@@ -1,0 +1,137 @@
+import jax
+import numpy as np
+import optax
+import pytest
+import stand_ins
+from stand_ins import POINTS
+
+from sgan_jax.training import optimizers, parallel, state, steps
+
+COUNT = 24
+
+
+@pytest.fixture
+def discriminator():
+    return stand_ins.Discriminator(dropout=0.2)
+
+
+@pytest.fixture
+def step_and_state(discriminator):
+    tx = optimizers.make_adam(1e-2)
+    created = state.create_supervised_state(discriminator, tx, seed=0, points=POINTS)
+    return steps.make_supervised_step(discriminator, tx, stand_ins.no_augment), created
+
+
+@pytest.fixture
+def data():
+    return stand_ins.patterns_and_labels(COUNT)
+
+
+def labelled(devices, steps_per_call, batch=2):
+    return stand_ins.indices(devices, steps_per_call, batch, COUNT, parts=("labelled",))
+
+
+def test_four_steps_are_two_and_two_bit_for_bit(step_and_state, data):
+    step, created = step_and_state
+    call = parallel.make_parallel_step(step)
+    resident = parallel.replicate(data)
+    index = labelled(8, 4)["labelled"]
+
+    def train(train_state, which):
+        train_state = parallel.replicate(train_state)
+        for i in which:
+            train_state, _ = call(train_state, resident, {"labelled": index[:, i : i + 1]})
+        return jax.device_get(train_state)  # as a checkpoint holds it
+
+    whole = train(created, range(4))
+    stand_ins.assert_trees_equal(train(train(created, range(2)), range(2, 4)), whole)
+    assert int(whole.step) == 4
+
+
+def test_steps_in_one_call_are_steps_one_by_one(step_and_state, data):
+    step, created = step_and_state
+    index = labelled(2, 3)
+    together, sums = stand_ins.run(step, created, data, index, 2)
+    alone, each = created, []
+    for i in range(3):
+        one = {part: array[:, i : i + 1] for part, array in index.items()}
+        alone, sums_of_one = stand_ins.run(step, alone, data, one, 2)
+        each.append(sums_of_one)
+        assert {value.shape for value in sums_of_one.values()} == {(1,)}
+    stand_ins.assert_trees_close(together, alone, rtol=1e-5, atol=1e-6)
+    for name, value in sums.items():
+        np.testing.assert_allclose(value, np.concatenate([s[name] for s in each]), rtol=1e-5)
+
+
+def test_a_single_step_is_compiled_without_a_loop(step_and_state, data):
+    step, created = step_and_state
+    call = parallel.make_parallel_step(step)
+    # Threefry's rounds are loops of their own; the Adam state in a loop is the loop to look for.
+    text = {n: call.lower(created, data, labelled(1, n)).as_text() for n in (1, 3)}
+    assert "dense<3> : tensor<i32>" in text[3] and "stablehlo.while" in text[3]
+    assert text[1].count("stablehlo.while") == text[3].count("stablehlo.while") - 1
+
+
+def test_only_indices_travel_and_the_state_is_given_away(step_and_state, data):
+    step, created = step_and_state
+    call = parallel.make_parallel_step(step)
+    train_state, resident = parallel.replicate(created), parallel.replicate(data)
+    for _ in range(2):  # the second starts from the first's own output
+        given = train_state
+        with (
+            jax.transfer_guard_device_to_device("disallow"),
+            jax.transfer_guard_device_to_host("disallow"),
+        ):
+            train_state, sums = call(given, resident, labelled(8, 1))
+        assert all(leaf.is_deleted() for leaf in jax.tree.leaves(given))
+        assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(resident))
+    for leaf in jax.tree.leaves((train_state, sums)):
+        assert leaf.is_fully_replicated and len(leaf.sharding.device_set) == 8
+    # The guard does see a data set that lies on one device only.
+    with (
+        pytest.raises(RuntimeError, match="Disallowed device-to-device"),
+        jax.transfer_guard_device_to_device("disallow"),
+    ):
+        call(train_state, jax.device_put(data, jax.devices()[0]), labelled(8, 1))
+
+
+def test_replicate_leaves_its_argument_usable(step_and_state, data):
+    step, created = step_and_state
+    stand_ins.run(step, created, data, labelled(1, 1), 1)
+    assert np.isfinite(jax.device_get(created.params["hidden"]["kernel"])).all()
+
+
+def test_batches_are_the_patterns_of_the_indices(data):
+    def step(seen, batch):  # the "state" is the device's own first batch, summed over devices
+        total = jax.lax.psum(batch["labelled"] * batch["labels"][:, None], state.AXIS)
+        return seen + total, {"unlabelled": jax.lax.psum(batch["unlabelled"].sum(), state.AXIS)}
+
+    index = stand_ins.indices(8, 1, 2, COUNT)
+    seen, sums = stand_ins.run(step, np.zeros((2, POINTS), np.float32), data, index, 8)
+    first, second = index["labelled"][:, 0], index["unlabelled"][:, 0]
+    expected = (data.patterns[first] * data.labels[first][..., None]).sum(axis=0)
+    np.testing.assert_allclose(seen, expected, rtol=1e-5)
+    np.testing.assert_allclose(sums["unlabelled"][0], data.patterns[second].sum(), rtol=1e-5)
+
+
+def test_evaluation_counts_each_pattern_once(discriminator, data):
+    params = state.create_supervised_state(
+        discriminator, optax.sgd(0.1), seed=1, points=POINTS
+    ).params
+    evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(discriminator))
+    index = np.zeros(32, np.int32)
+    index[:COUNT] = np.arange(COUNT)
+    mask = (np.arange(32) < COUNT).astype(np.float32)
+    counts, logits = evaluate(
+        parallel.replicate(params),
+        parallel.replicate(data),
+        index.reshape(8, 4),
+        mask.reshape(8, 4),
+    )
+    expected = discriminator.apply({"params": params}, data.patterns, train=False).logits
+    np.testing.assert_allclose(logits.reshape(32, -1)[:COUNT], expected, rtol=1e-5, atol=1e-6)
+    right = np.argmax(expected, axis=1) == data.labels
+    assert int(counts.examples) == COUNT and int(counts.top1) == right.sum()
+    assert int(counts.confusion.sum()) == COUNT
+    log_likelihood = np.asarray(jax.nn.log_softmax(expected))[np.arange(COUNT), data.labels]
+    assert float(counts.loss) == pytest.approx(-log_likelihood.sum(), rel=1e-5)
