@@ -45,11 +45,9 @@ class PatternConfig(tfds.core.BuilderConfig):
 
 
 class PowderPatterns(tfds.core.ShardBasedBuilder):
-    """Simulated powder patterns of crystals, with what the crystals are.
+    """Simulated powder neutron diffraction patterns of crystals, and what the crystals are."""
 
-    Shard by shard, each of the crystals of a fixed number of files: TFDS's shuffling of whole sets
-    needs TensorFlow from 1 GB on.
-    """
+    # Not TFDS's GeneratorBasedBuilder: that shuffles, and sets above 1 GB only with TensorFlow.
 
     VERSION = tfds.core.Version(FORMAT_VERSION)
 

@@ -117,9 +117,9 @@ def prepare(
     folder = root / "powder_patterns" / config.name / builder.FORMAT_VERSION
     if not is_complete(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.parent):
+        with _locked(folder.parent) as alone:
             if not is_complete(folder):  # another process may have built it meanwhile
-                _build(config, root, folder)
+                _build(config, root, folder, alone)
     summary = read_summary(folder)
     outcomes.check_lost(summary["lost"], summary["files"], max_skipped_fraction, summary["skipped"])
     return folder
@@ -181,9 +181,11 @@ def _strings(values: list[bytes]) -> np.ndarray:
     return np.array([value.decode() for value in values], np.dtypes.StringDType())
 
 
-def _build(config: builder.PatternConfig, root: pathlib.Path, folder: pathlib.Path) -> None:
-    """Build a data set; the caller holds its lock."""
-    for leftover in folder.parent.glob("incomplete.*"):  # of a build that was killed
+def _build(
+    config: builder.PatternConfig, root: pathlib.Path, folder: pathlib.Path, alone: bool
+) -> None:
+    """Build a data set; `alone`: no other process builds it at the same time."""
+    for leftover in folder.parent.glob("incomplete.*") if alone else ():  # of a killed build
         shutil.rmtree(leftover)
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)  # TFDS logs and prints about its own affairs
@@ -193,17 +195,27 @@ def _build(config: builder.PatternConfig, root: pathlib.Path, folder: pathlib.Pa
             builder.PowderPatterns(config=config, data_dir=root).download_and_prepare(
                 download_dir=downloads, file_format="array_record"
             )
+    except OSError:
+        if not is_complete(folder):  # else another process was first to rename its own
+            raise
     finally:
         logging.set_verbosity(verbosity)
 
 
 @contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Generator[None]:
-    """Hold the folder's lock; it is gone with the process that holds it."""
+def _locked(folder: pathlib.Path) -> Generator[bool]:
+    """Hold the folder's lock, gone with the process that holds it; False where there are no locks.
+
+    Some clusters' file systems have none; processes there may build the same set side by side.
+    """
     with (folder / ".lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logging.info("another process builds %s; waiting for it", folder)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                logging.info("another process builds %s; waiting for it", folder)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            alone = True
+        except OSError:
+            alone = False
+        yield alone

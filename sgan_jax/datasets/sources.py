@@ -12,12 +12,16 @@ import zipfile
 from collections.abc import Iterator
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from sgan_jax.crystals import cif, prototypes
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError, SkippedFile
 
 READER_VERSION = 1
 """Raised whenever the same files give other crystals; part of a data set's name."""
+_SAMPLE = 20  # prototype crystals whose numbers stand for the code that makes them
 
 
 class Source[Item](Protocol):
@@ -120,8 +124,12 @@ class PrototypeSource:
 
     def identity(self) -> dict[str, object]:
         """Return what the crystals depend on, in plain values."""
-        table = hashlib.sha256(repr(prototypes.PROTOTYPES).encode()).hexdigest()
-        return {"source": "prototypes", "count": self.count, "seed": self.seed, "table": table}
+        return {
+            "source": "prototypes",
+            "count": self.count,
+            "seed": self.seed,
+            "fingerprint": _prototypes_fingerprint(),
+        }
 
     def __len__(self) -> int:
         return self.count
@@ -156,3 +164,27 @@ def fingerprint(path: pathlib.Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _prototypes_fingerprint() -> str:
+    """Return a hash of the table of structure types and of the first crystals made from it.
+
+    The crystals are there for the code: what draws elements and cells has no version to forget.
+    """
+    digest = hashlib.sha256()
+    for kind in prototypes.PROTOTYPES:
+        digest.update(
+            f"{kind.name} {kind.space_group_number} {kind.roles} {kind.decorations}".encode()
+        )
+        digest.update(_rounded(kind.cell, kind.fractional, kind.rotations, kind.translations))
+    for crystal in prototypes.prototype_crystals(_SAMPLE, seed=0):
+        digest.update(f"{crystal.space_group_number} {crystal.elements}".encode())
+        digest.update(
+            _rounded(crystal.cell, crystal.fractional, crystal.occupancies, crystal.b_iso)
+        )
+    return digest.hexdigest()
+
+
+def _rounded(*arrays: ArrayLike) -> bytes:
+    """Return the arrays' bytes; the same on machines that differ in the last bits."""
+    return b"".join((np.round(array, 6) + 0.0).tobytes() for array in map(np.asarray, arrays))

@@ -205,13 +205,20 @@ def test_a_killed_build_is_not_taken_for_whole(tmp_path, settings):
     assert len(powder_patterns.load(folder)) == 60
 
 
-def test_two_builds_at_once(tmp_path, settings):
-    path = write_zip(tmp_path / "salts.zip", rock_salts(6))
-    builds = [
-        subprocess.Popen(program(settings, path), stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+NO_LOCKS = """
+import fcntl
+def flock(*given):
+    raise OSError(95, "Operation not supported")
+fcntl.flock = flock
+"""
+
+
+@pytest.mark.parametrize("file_system", ["", NO_LOCKS], ids=["locks", "no locks"])
+def test_two_builds_at_once(tmp_path, settings, file_system):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(20))
+    command = program(settings, path, SLOWLY + file_system)
+    builds = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [build.communicate(timeout=100)[0] for build in builds]
-    assert outputs == ["6 False\n"] * 2
+    assert outputs == ["20 False\n"] * 2
     assert len(list((tmp_path / "sets").rglob("dataset_info.json"))) == 1
     assert not list((tmp_path / "sets").rglob("incomplete.*"))

@@ -1,5 +1,6 @@
 """Sources: fingerprints that follow the content, items that follow an order."""
 
+import dataclasses
 import os
 import pathlib
 import tarfile
@@ -7,6 +8,7 @@ import tarfile
 import pytest
 from rock_salts import rock_salts, write_zip
 
+from sgan_jax.crystals import prototypes
 from sgan_jax.crystals.skipped import CifError
 from sgan_jax.datasets import sources
 
@@ -81,11 +83,16 @@ def test_labels_are_fit_for_folders(name, label):
     assert cif_source(pathlib.Path(name)).label == label
 
 
-def test_prototypes_depend_on_count_seed_and_table(monkeypatch):
+def test_prototypes_depend_on_count_seed_table_and_code(monkeypatch):
     identities = [sources.PrototypeSource(*given).identity() for given in ((5, 0), (6, 0), (5, 1))]
-    monkeypatch.setattr(sources.prototypes, "PROTOTYPES", ("other",))
+    assert sources.PrototypeSource(5, 0).identity() == identities[0]
+    monkeypatch.setattr(prototypes, "_JITTER_ANGSTROM", 0.031)
     identities.append(sources.PrototypeSource(5, 0).identity())
-    assert len({str(identity) for identity in identities}) == 4
+    kinds = list(prototypes.PROTOTYPES)
+    kinds[-1] = dataclasses.replace(kinds[-1], fractional=kinds[-1].fractional + 1e-4)
+    monkeypatch.setattr(prototypes, "PROTOTYPES", tuple(kinds))
+    identities.append(sources.PrototypeSource(5, 0).identity())
+    assert len({str(identity) for identity in identities}) == 5
 
 
 def test_prototypes_are_made_from_their_index():
