@@ -67,8 +67,6 @@ NEEDS = (
     ("task.min_count", "task.classes", "frequent"),
     ("data.cif_path", "data.source", "cif"),
     ("data.symmetry", "data.source", "cif"),
-    ("data.prototype_crystals", "data.source", "prototypes"),
-    ("data.prototype_seed", "data.source", "prototypes"),
     ("gan.real_fake_head", "method", "sgan"),
     ("gan.soft_labels", "method", "sgan"),
     ("gan.soft_labels", "gan.real_fake_head", True),

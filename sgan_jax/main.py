@@ -63,10 +63,12 @@ def main(argv: list[str]) -> None:
             run_training(workdir)
         else:
             run_evaluation(workdir)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         if not is_mendable(error):
             raise
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on from the latest checkpoint")
 
 
 def run_training(workdir: pathlib.Path) -> None:
@@ -96,7 +98,10 @@ def run_evaluation(workdir: pathlib.Path) -> None:
         raise ValueError(f"{workdir} was trained with another configuration: {'; '.join(changed)}")
     from sgan_jax.evaluation import evaluate
 
-    evaluate.evaluate(config, workdir)
+    if _CRYSTALS.value:
+        evaluate.evaluate_crystals(config, workdir, pathlib.Path(_CRYSTALS.value))
+    else:
+        evaluate.evaluate(config, workdir)
 
 
 def given_config() -> ml_collections.ConfigDict | None:

@@ -147,7 +147,7 @@ class Loop:
 class Clock:
     """Seconds of the run, samples a second, and how long it all will take."""
 
-    MEASURED_SECONDS = 3.0  # enough to say how long the whole will take
+    MEASURED_SECONDS = 5.0  # enough to say how long the whole will take
 
     def __init__(self, seconds_before: float) -> None:
         self._origin = time.monotonic() - seconds_before
@@ -164,20 +164,21 @@ class Clock:
         """Note that a call's numbers have been read; once, say how long the run will take."""
         self._examples += examples
         now = time.monotonic()
-        if self._compiled is None:
+        if self._compiled is None:  # what came before was mostly compilation
             self._compiled = (now, step)
+            self._since, self._examples = now, 0.0
             return
         began, first = self._compiled
         if not self._told and now - began >= self.MEASURED_SECONDS:
             self._told = True
             seconds_per_step = (now - began) / (step - first)
             text = duration((total - step) * seconds_per_step)
-            logging.info("%d steps to go, about %s on this machine", total - step, text)
+            logging.info("the %d steps to go take about %s on this machine", total - step, text)
 
     def samples_per_second(self) -> float:
         """Return the rate since this was last asked, validation and saving left out."""
         now = time.monotonic()
-        rate = self._examples / max(now - self._since, 1e-9)
+        rate = self._examples / max(now - self._since, 1e-3)
         self._since, self._examples = now, 0.0
         return rate
 

@@ -33,15 +33,18 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       FloatingPointError: a loss or a parameter is not finite.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    _remember(config, workdir / "config.json")
-    with checkpoint.latest(workdir, keep=config.checkpoint.keep) as latest:
+    with (
+        checkpoint.latest(workdir, keep=config.checkpoint.keep) as latest,
+        checkpoint.best(workdir) as best,
+    ):
         notes = latest.notes()
+        begun = notes or best.notes()
+        _remember(config, workdir / "config.json", begun=begun is not None)
         if notes is not None and notes["progress"]["step"] == notes["progress"]["total"]:
             total = notes["progress"]["total"]
             logging.info("%s is trained already, all %d steps", workdir, total)
             return
-        with checkpoint.best(workdir) as best:
-            _train(config, workdir, latest, best)
+        _train(config, workdir, latest, best)
 
 
 def _train(
@@ -147,13 +150,15 @@ def make_validation(
     return validate
 
 
-def _remember(config: ml_collections.ConfigDict, path: pathlib.Path) -> None:
-    """Write the configuration, or check that it is the one the run was begun with."""
-    if path.is_file() and (changed := configuration.differences(configuration.load(path), config)):
-        raise ValueError(
-            f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
-            "give the same settings to go on with it, or another --workdir"
-        )
+def _remember(config: ml_collections.ConfigDict, path: pathlib.Path, *, begun: bool) -> None:
+    """Write the configuration; of a run that has begun, check that it is the same."""
+    if begun and path.is_file():
+        changed = configuration.differences(configuration.load(path), config)
+        if changed:
+            raise ValueError(
+                f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
+                "give the same settings to go on with it, or another --workdir"
+            )
     configuration.save(config, path)
 
 

@@ -60,11 +60,21 @@ def test_a_killed_run_ends_bit_identical_to_one_that_was_not(
     assert kinds == ["train", "validation", "train", "train", "validation"]
 
 
-def test_a_workdir_belongs_to_one_configuration(tmp_path):
+def test_a_run_that_has_begun_keeps_its_configuration(tmp_path):
     configuration.save(settings("supervised"), tmp_path / "config.json")
+    with checkpoint.best(tmp_path) as best:
+        best.save(3, {"x": np.ones(2)}, {})
     changed = settings("supervised", seed=1, optim__learning_rate=1.0)
     with pytest.raises(ValueError, match=r"optim.learning_rate: 0.0001 -> 1.0; seed: 0 -> 1"):
         train.train(changed, tmp_path)
+
+
+def test_a_run_that_has_not_begun_takes_any_configuration(tmp_path, monkeypatch):
+    """Its data could not be read, say, and the user mends the path."""
+    configuration.save(settings("supervised"), tmp_path / "config.json")
+    monkeypatch.setattr(train, "_train", lambda *arguments: None)
+    train.train(settings("supervised", seed=1), tmp_path)
+    assert configuration.load(tmp_path / "config.json").seed == 1
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
