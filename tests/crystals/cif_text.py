@@ -1,0 +1,65 @@
+"""CIFs made for tests, and what of a crystal does not depend on how it is described."""
+
+from collections import Counter
+
+import numpy as np
+
+ROCK_SALT = [("Na1", "Na", 0, 0, 0), ("Cl1", "Cl", 0.5, 0.5, 0.5)]
+
+
+def cif_text(cell, symmetry: str, atoms, more: str = "", name: str = "x") -> bytes:
+    """Return a CIF; `symmetry`, `more`: lines; atoms: label, symbol, x, y, z[, occupancy]."""
+    names = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
+    lines = [f"data_{name}"]
+    lines += [f"_cell_{key} {value}" for key, value in zip(names, cell, strict=True)]
+    lines += [symmetry, "loop_", "_atom_site_label", "_atom_site_type_symbol"]
+    lines += [f"_atom_site_fract_{axis}" for axis in "xyz"] + ["_atom_site_occupancy"]
+    for atom in atoms:
+        lines.append(" ".join(str(value) for value in (*atom, 1)[:6]))
+    return "\n".join([*lines, more, ""]).encode()
+
+
+def named(symbol: str) -> str:
+    return f"_symmetry_space_group_name_H-M '{symbol}'"
+
+
+def operations(*triplets: str) -> str:
+    return "\n".join(
+        ["loop_", "_space_group_symop_operation_xyz", *(f"'{triplet}'" for triplet in triplets)]
+    )
+
+
+def cube(edge: float) -> tuple[float, ...]:
+    return (edge, edge, edge, 90, 90, 90)
+
+
+def surroundings(crystal, radius: float = 4.97) -> dict:
+    """Return how many atoms (per Å³) see which neighbours: the same for any cell, axes and origin.
+
+    Written from the definition (all images in a box), to have nothing in common with the program.
+    """
+    elements, fractional, occupancies, _ = crystal.unit_cell_sites()
+    a, b, c, *angles = crystal.cell
+    ca, cb, cg = np.cos(np.radians(angles))
+    gram = np.array(
+        [
+            [a * a, a * b * cg, a * c * cb],
+            [a * b * cg, b * b, b * c * ca],
+            [a * c * cb, b * c * ca, c * c],
+        ]
+    )
+    basis = np.linalg.cholesky(gram)  # rows are a, b, c
+    volume = np.sqrt(np.linalg.det(gram))
+    reach = [int(np.ceil(radius * np.linalg.norm(row))) + 1 for row in np.linalg.inv(basis).T]
+    box = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach)), axis=-1).reshape(-1, 3)
+    everyone = (fractional[None] + box[:, None]).reshape(-1, 3) @ basis
+    counts: Counter = Counter()
+    for element, position, occupancy in zip(elements, fractional @ basis, occupancies, strict=True):
+        distances = np.linalg.norm(everyone - position, axis=1)
+        near = np.flatnonzero(distances < radius)
+        shells: Counter = Counter()
+        for i in near:
+            j = i % len(elements)
+            shells[elements[j], round(float(distances[i]), 2)] += round(float(occupancies[j]), 4)
+        counts[element, round(float(occupancy), 4), tuple(sorted(shells.items()))] += 1
+    return {key: round(float(count / volume), 5) for key, count in counts.items()}
