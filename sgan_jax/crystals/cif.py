@@ -32,6 +32,7 @@ _CELL_TAGS = [
     for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
 ]
 _WANTED = ("_cell_", "_atom_site_", "_symmetry_", "_space_group_", "_chemical_formula_sum")
+_MAX_ROWS = 50_000  # of a list of atoms or operations
 _OPERATION_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 
 
@@ -145,6 +146,8 @@ def _wanted_columns(block: gemmi.cif.Block) -> atom_sites.Tags:
         elif item.loop is not None:
             names = [tag.lower().replace(".", "_") for tag in item.loop.tags]
             if any(tag.startswith(_WANTED) for tag in names):
+                if item.loop.length() > _MAX_ROWS:
+                    raise CifError("too large", f"{item.loop.length()} rows of {names[0]}")
                 values = list(item.loop.values)
                 for column, tag in enumerate(names):
                     tags.setdefault(tag, values[column :: len(names)])

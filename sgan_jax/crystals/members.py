@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sgan_jax.crystals.skipped import CifError
 
-MAX_BYTES = 64 * 2**20  # of one CIF, unpacked; structures of thousands of atoms have one or two MB
+MAX_BYTES = 32 * 2**20  # of one CIF, unpacked; thousands of atoms with reflections have a few MB
 
 # What broken archives raise; NotImplementedError: unknown compression, RuntimeError: a password.
 _UNREADABLE = (

@@ -224,6 +224,8 @@ def test_huge_cells_are_refused_before_they_are_built():
     atoms = [(f"C{n}", "C", n / 331 % 1, n / 577 % 1, n / 773 % 1) for n in range(300)]
     text = cif_text(cube(90), named("F m -3 m"), atoms)
     assert _reason(text) == "too large"
+    atoms = [(f"C{n}", "C", 0, 0, 0) for n in range(60_000)]
+    assert _reason(cif_text(cube(90), named("P 1"), atoms)) == "too large"
 
 
 def test_an_unknown_symmetry_option_is_a_mistake_of_the_caller():
