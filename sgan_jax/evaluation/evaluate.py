@@ -170,7 +170,7 @@ def predict_logits(
     devices = parallel.device_count()
     batch_size = min(batch_size, -(-len(patterns) // devices))
     no_labels = np.zeros(len(patterns), np.int32)
-    resident = parallel.replicate(parallel.ResidentData(patterns, no_labels))
+    resident = parallel.ResidentData(*parallel.replicate((patterns, no_labels)))
     params = parallel.replicate(params)
     parts = []
     for indices, mask in batches.padded_batches(
