@@ -1,0 +1,142 @@
+"""Known structure types, decorated: the source of crystals that needs no file.
+
+A crystal is drawn in this order, each draw uniform: its Bravais lattice (so that the classes of
+task `bl` are balanced), one of that lattice's structure types, one of the type's decorations, an
+element for each role. The cell is then scaled to the new elements and strained within its crystal
+system, and every coordinate is moved along the directions that its special position leaves free.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sgan_jax import symmetry
+from sgan_jax.crystals import sites, type_geometry
+from sgan_jax.crystals.crystal import Crystal
+from sgan_jax.crystals.structure_type import StructureType, read_structure_types
+
+PROTOTYPES: tuple[StructureType, ...] = read_structure_types()
+
+_OF_LATTICE = tuple(
+    tuple(i for i, kind in enumerate(PROTOTYPES) if kind.bravais_lattice == lattice)
+    for lattice in symmetry.BRAVAIS_LATTICES
+)
+
+_LENGTH_SPREAD = 0.015  # standard deviation of each free axis, and of the whole cell, relative
+_ANGLE_SPREAD_DEG = 1.0  # of each free angle
+_JITTER_ANGSTROM = 0.03  # of each free coordinate
+_LEAST_DEVIATION = 0.015  # of the metric from that of a more symmetric lattice, relative
+_B_ISO_RANGE = (0.3, 1.2)  # Å²
+_MIXED_PROBABILITY = 0.15  # that one role is shared by two elements
+_VACANT_PROBABILITY = 0.05  # that one role is not full
+
+
+def prototype_crystals(count: int, seed: int) -> Iterator[Crystal]:
+    """Yield the crystals of indices 0..count-1 of a seed."""
+    for index in range(count):
+        yield prototype_crystal(index, seed)
+
+
+def prototype_crystal(index: int, seed: int) -> Crystal:
+    """Return crystal `index` of a seed; it depends on the two numbers only."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    of_lattice = _OF_LATTICE[rng.integers(len(_OF_LATTICE))]
+    kind = PROTOTYPES[of_lattice[rng.integers(len(of_lattice))]]
+    return decorated(kind, rng, f"prototype-{index:06d}")
+
+
+def decorated(kind: StructureType, rng: np.random.Generator, crystal_id: str) -> Crystal:
+    """Return a random crystal of a structure type."""
+    shape = type_geometry.geometry(kind)
+    decoration = kind.decorations[rng.integers(len(kind.decorations))]
+    element_of = _elements(kind, decoration, rng)
+    cell = _strained_cell(kind, shape, shape.scale(element_of), rng)
+
+    to_cartesian = sites.orthogonalisation(cell)
+    moves = rng.normal(0, _JITTER_ANGSTROM, kind.fractional.shape) @ np.linalg.inv(to_cartesian).T
+    fractional = sites.wrapped(
+        kind.fractional + np.einsum("nij,nj->ni", shape.free_directions, moves)
+    )
+    b_iso = rng.uniform(*_B_ISO_RANGE, len(kind.roles))
+    shares = _shares(kind, decoration, element_of, rng)
+
+    atoms = [
+        (site, element, occupancy)
+        for site, role in enumerate(kind.roles)
+        for element, occupancy in shares[role]
+    ]
+    site_index = [site for site, _, _ in atoms]
+    return Crystal(
+        id=crystal_id,
+        cell=cell,
+        elements=tuple(element for _, element, _ in atoms),
+        fractional=fractional[site_index],
+        occupancies=np.array([occupancy for _, _, occupancy in atoms]),
+        b_iso=b_iso[site_index],
+        u_aniso=np.full((len(atoms), 6), np.nan),
+        rotations=kind.rotations,
+        translations=kind.translations,
+        space_group_number=kind.space_group_number,
+        source="prototypes",
+    )
+
+
+def _elements(
+    kind: StructureType, decoration: dict[str, tuple[str, ...]], rng: np.random.Generator
+) -> dict[str, str]:
+    """Draw an element for each role.
+
+    Two roles get the same element only where the prototype has one on both: elsewhere equal
+    elements could make the crystal more symmetric than its type.
+    """
+    while True:
+        element_of: dict[str, str] = {}
+        for role, pool in decoration.items():
+            taken = {element_of[other] for other in element_of if kind.must_differ(role, other)}
+            left = [element for element in pool if element not in taken]
+            if not left:
+                break
+            element_of[role] = left[rng.integers(len(left))]
+        else:
+            return element_of
+
+
+def _shares(
+    kind: StructureType,
+    decoration: dict[str, tuple[str, ...]],
+    element_of: dict[str, str],
+    rng: np.random.Generator,
+) -> dict[str, tuple[tuple[str, float], ...]]:
+    """Draw how each role is filled: (element, occupancy) of one element or, sometimes, of two."""
+    shares: dict[str, tuple[tuple[str, float], ...]] = {
+        role: ((element, 1.0),) for role, element in element_of.items()
+    }
+    role = list(decoration)[rng.integers(len(decoration))]
+    draw = rng.random()
+    if draw < _MIXED_PROBABILITY:
+        others = [element for element in decoration[role] if element not in element_of.values()]
+        if others:
+            other = others[rng.integers(len(others))]
+            fraction = round(rng.uniform(0.05, 0.45), 3)
+            shares[role] = ((element_of[role], 1 - fraction), (other, fraction))
+    elif draw < _MIXED_PROBABILITY + _VACANT_PROBABILITY:
+        shares[role] = ((element_of[role], round(rng.uniform(0.8, 0.98), 3)),)
+    return shares
+
+
+def _strained_cell(
+    kind: StructureType,
+    shape: type_geometry.TypeGeometry,
+    scale: float,
+    rng: np.random.Generator,
+) -> tuple[float, float, float, float, float, float]:
+    """Draw a cell of the type's crystal system whose metric is clearly no more symmetric."""
+    scale *= np.exp(rng.normal(0, _LENGTH_SPREAD))
+    spread = 1.0
+    while True:
+        lengths = scale * np.exp(spread * rng.normal(0, _LENGTH_SPREAD, 3))
+        angles = spread * rng.normal(0, _ANGLE_SPREAD_DEG, 3)
+        cell = kind.deformed_cell(lengths, angles)
+        if shape.deviation(cell) > _LEAST_DEVIATION:
+            return cell
+        spread *= 1.2  # a pseudosymmetric prototype needs a larger strain
