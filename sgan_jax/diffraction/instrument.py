@@ -21,7 +21,7 @@ class Instrument:
         u, v, w: Gaussian FWHM² = u tan²θ + v tanθ + w, degrees² (Caglioti, Paoletti & Ricci 1958).
         x, y: Lorentzian FWHM = x / cosθ + y tanθ, degrees.
         s_over_l, h_over_l: half heights of the sample and of the detector slit over the distance
-            between them: axial divergence (Finger, Cox & Jephcoat 1994). No tail when either is 0.
+            between them: axial divergence (Finger, Cox & Jephcoat 1994).
     """
 
     name: str

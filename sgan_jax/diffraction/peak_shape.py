@@ -56,7 +56,7 @@ def axial_divergence(
     low, high = sorted((s_over_l, h_over_l))
     nodes, weights = _gauss_legendre(points)
     positions, total = [], []
-    # Two pieces, so that the kink of W at |H - S| costs no accuracy; one where it is flat nowhere.
+    # Two pieces, so that the kink of W at |H - S| costs no accuracy: W = 1 and falling to 0.
     for begin, end in ((0.0, high - low), (high - low, high + low)):
         if begin == end:
             continue
@@ -64,7 +64,7 @@ def axial_divergence(
         u_end = np.arcsin(np.minimum(end / tan, 1.0))
         half = 0.5 * (u_end - u_begin)
         h = tan * np.sin(u_begin + half * (1.0 + nodes))
-        seen = np.minimum(2.0 * low, np.maximum(low + high - h, 0.0))
+        seen = 1.0 if begin == 0.0 < high - low else np.clip((end - h) / (2.0 * low), 0.0, 1.0)
         cosine = np.cos(two_theta) * np.sqrt(1.0 + h * h)
         positions.append(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
         total.append(weights * half * seen / (1.0 + h * h))
@@ -74,8 +74,6 @@ def axial_divergence(
 
 def tail_length_deg(two_theta_deg: np.ndarray, s_over_l: float, h_over_l: float) -> np.ndarray:
     """Return how far axial divergence spreads peaks, degrees; left of 2θ below 90°, right above."""
-    if min(s_over_l, h_over_l) <= 0.0:
-        return np.zeros_like(two_theta_deg)
     cosine = np.cos(np.radians(two_theta_deg)) * np.hypot(1.0, s_over_l + h_over_l)
     return np.abs(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))) - two_theta_deg)
 
@@ -95,7 +93,7 @@ def peak_shapes(
     gaussian, lorentzian = instrument.widths_deg(centre_deg)
     fwhm, eta = pseudo_voigt_parameters(gaussian, lorentzian)
     s, h = instrument.s_over_l, instrument.h_over_l
-    if min(s, h) <= 0.0:
+    if s + h < 1e-6:
         return pseudo_voigt(two_theta_deg - centre_deg[:, None], fwhm[:, None], eta[:, None])
     longest_tail = float(np.max(tail_length_deg(centre_deg, s, h) / fwhm))
     points = 8 + 4 * math.ceil(points_per_width * longest_tail / 4.0)

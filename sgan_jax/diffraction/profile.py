@@ -178,7 +178,7 @@ def _deal(nodes: _Nodes, two_theta_deg: np.ndarray, intensity: np.ndarray) -> np
     )
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _shape_table(instrument: Instrument) -> _ShapeTable:
     grid = instrument.two_theta_deg
     near = _make_nodes(instrument, _near_density)
