@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -188,14 +189,19 @@ def test_tensorflow_is_never_imported(tmp_path, settings):
     assert output.stdout == "3 False\n"
 
 
+def wait_for_a_shard(sets: pathlib.Path) -> None:
+    for _ in range(600):
+        if list(sets.rglob("*.array_record*")):
+            return
+        time.sleep(0.1)
+    pytest.fail("no shard after a minute")
+
+
 def test_a_killed_build_is_not_taken_for_whole(tmp_path, settings):
     path = write_zip(tmp_path / "salts.zip", rock_salts(60))
     sets = tmp_path / "sets"
     build = subprocess.Popen(program(settings, path, SLOWLY))
-    for _ in range(600):
-        if list(sets.rglob("*.array_record*")):
-            break
-        time.sleep(0.1)
+    wait_for_a_shard(sets)
     build.send_signal(signal.SIGKILL)
     build.wait()
     (leftover,) = sets.rglob("incomplete.*")
@@ -203,6 +209,25 @@ def test_a_killed_build_is_not_taken_for_whole(tmp_path, settings):
     folder = powder_patterns.prepare(cif_path=path, **settings)
     assert not leftover.exists()
     assert len(powder_patterns.load(folder)) == 60
+
+
+CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path, settings):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(60))
+    sets = tmp_path / "sets"
+    build = subprocess.Popen(
+        program(settings | {"processes": 2}, path, SLOWLY + CTRL_C),
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+    )
+    wait_for_a_shard(sets)
+    os.killpg(build.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+    error = build.communicate(timeout=60)[1].decode()
+    assert build.returncode
+    assert error.count("Traceback") == 1, error
+    assert not [path for path in sets.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
 NO_LOCKS = """
