@@ -108,7 +108,7 @@ def wrong(crystal: Crystal) -> list[str]:
     if relative.min() < 0.6:
         faults.append(f"atoms at {relative.min():.2f} of the sum of their covalent radii")
     volume = crystal.volume / len(positions)
-    if not 4.5 < volume < 65:
+    if not 4 < volume < 65:
         faults.append(f"{volume:.1f} Å³ an atom")
     return [f"{crystal.id} {crystal.formula}: {fault}" for fault in faults]
 
