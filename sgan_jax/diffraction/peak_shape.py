@@ -34,10 +34,10 @@ def pseudo_voigt_parameters(
 
 def pseudo_voigt(offset: np.ndarray, fwhm: np.ndarray, eta: np.ndarray) -> np.ndarray:
     """Return the pseudo-Voigt of unit area, per degree, at `offset` degrees from its centre."""
-    squared = (offset / fwhm) ** 2
-    gaussian = (2.0 * np.sqrt(np.log(2.0) / np.pi)) * np.exp((-4.0 * np.log(2.0)) * squared)
-    lorentzian = (2.0 / np.pi) / (1.0 + 4.0 * squared)
-    return (gaussian + eta * (lorentzian - gaussian)) / fwhm
+    squared = (offset * (2.0 / fwhm)) ** 2
+    gaussian = (2.0 * np.sqrt(np.log(2.0) / np.pi)) * (1.0 - eta) / fwhm
+    lorentzian = (2.0 / np.pi) * eta / fwhm
+    return gaussian * np.exp(-np.log(2.0) * squared) + lorentzian / (1.0 + squared)
 
 
 def axial_divergence(

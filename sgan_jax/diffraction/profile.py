@@ -134,7 +134,7 @@ def _near_density(two_theta_deg: np.ndarray, instrument: Instrument) -> np.ndarr
     # Where cones close before they reach the end of the detector, the shape changes faster.
     closing = np.degrees(np.arctan(instrument.s_over_l + instrument.h_over_l))
     to_the_beam = np.minimum(two_theta_deg, 180.0 - two_theta_deg)
-    faster = 1.0 + 2.0 / (1.0 + (to_the_beam / (1.4 * closing + 1e-9)) ** 8)
+    faster = 1.0 + 1.5 / (1.0 + (to_the_beam / (1.2 * closing + 1e-9)) ** 16)
     # A Lorentzian's top is sharper than a Gaussian's of the same width.
     return faster * (_NODES_PER_WIDTH + _NODES_PER_LORENTZIAN_WIDTH * eta) / fwhm
 
