@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sgan_jax import symmetry
 
@@ -42,7 +43,10 @@ def learning_curves(
     if best_step is not None:
         axes.axvline(best_step, color=MUTED, lw=0.9, ls=(0, (2, 2)), label="best, evaluated")
     axes.set_xlabel("step")
-    axes.set_ylabel("%" if percent else "")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    if percent:
+        axes.set_ylabel("%")
+        axes.set_ylim(bottom=0)
     axes.grid(axis="y", color=LINE, lw=0.6)
     axes.margins(x=0.02)
     axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)

@@ -26,7 +26,7 @@ CURVES = (
     ),
     (
         "What the discriminator takes for real",
-        False,
+        True,
         [("train", "d_unlabelled", "D(real)"), ("train", "d_generated", "D(generated)")],
     ),
     (
