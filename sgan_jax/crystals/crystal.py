@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,12 @@ class UnitCellSites(NamedTuple):
     fractional: np.ndarray
     occupancies: np.ndarray
     b_iso: np.ndarray
+
+
+class _Orbit(NamedTuple):
+    multiplicity: int  # in the crystal's own cell
+    stabiliser: np.ndarray  # bool [m], the operations that leave the position where it is
+    elements: frozenset[str]  # that share it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,14 +89,20 @@ class Crystal:
         Space group, anonymous formula, and of each orbit the multiplicity in the standard
         conventional cell and the site symmetry. Not Wyckoff letters: these change with the origin
         and the setting (NaCl is 4a 4b either way round), multiplicities and site symmetries do not.
+        In the anonymous formula a shared or partly vacant position counts as full of one kind of
+        atom, so that a solid solution is of its end members' type.
         """
         cells = symmetry.lattice_points(self.space_group_number) / self._group.lattice_points
         orbits = sorted(
-            (round(multiplicity * cells), self._group.site_symmetry(mask))
-            for multiplicity, mask in self._orbits
+            (round(orbit.multiplicity * cells), self._group.site_symmetry(orbit.stabiliser))
+            for orbit in self._orbits
         )
         sequence = ",".join(f"{multiplicity} {symbol}" for multiplicity, symbol in orbits)
-        anonymous = formula.anonymous(self._formula_amounts)
+        amounts: Counter[frozenset[str]] = Counter()
+        for orbit in self._orbits:
+            amounts[orbit.elements] += orbit.multiplicity
+        divisor = math.gcd(*amounts.values())
+        anonymous = formula.anonymous([amount // divisor for amount in amounts.values()])
         return f"{self.space_group_number}|{anonymous}|{sequence}"
 
     def unit_cell_sites(self) -> UnitCellSites:
@@ -121,13 +134,17 @@ class Crystal:
         return sites.expand(self._group, self.fractional, self._stabilisers)
 
     @functools.cached_property
-    def _orbits(self) -> list[tuple[int, np.ndarray]]:
-        """Multiplicity and stabiliser of each distinct orbit, however many elements share it."""
+    def _orbits(self) -> list[_Orbit]:
+        """Each distinct orbit once, however many elements share it."""
         site_index, _, atoms = self.content
         first = sites.first_coincident(self.fractional, atoms, site_index, self.cell)
         multiplicities = np.bincount(site_index)
         return [
-            (int(multiplicities[i]), self._stabilisers[i])
+            _Orbit(
+                int(multiplicities[i]),
+                self._stabilisers[i],
+                frozenset(self.elements[j] for j in np.flatnonzero(first == i)),
+            )
             for i in np.flatnonzero(first == np.arange(len(first)))
         ]
 
@@ -137,5 +154,5 @@ class Crystal:
         multiplicities = np.bincount(self.content.site_index)
         for element, amount in zip(self.elements, self.occupancies * multiplicities, strict=True):
             amounts[element] += float(amount)
-        units = math.gcd(*(multiplicity for multiplicity, _ in self._orbits))
+        units = math.gcd(*(orbit.multiplicity for orbit in self._orbits))
         return formula.reduced(amounts, units)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # Least electronegative first: the order of writing (IUPAC Red Book 2005, table VI).
 _SEQUENCE = """
@@ -43,12 +43,11 @@ def text(amounts: Mapping[str, float]) -> str:
     return "".join(element + _number(amounts[element]) for element in order)
 
 
-def anonymous(amounts: Mapping[str, float]) -> str:
-    """Return the formula without its elements, rarest first, e.g. 'ABC3' for BaTiO3."""
+def anonymous(amounts: Sequence[int]) -> str:
+    """Return a formula without its elements, rarest first, e.g. 'ABC3' for BaTiO3's 1, 1, 3."""
     letters = (chr(65 + i) if i < 26 else f"A{i}" for i in range(len(amounts)))
     return "".join(
-        letter + _number(amount)
-        for letter, amount in zip(letters, sorted(amounts.values()), strict=True)
+        letter + _number(amount) for letter, amount in zip(letters, sorted(amounts), strict=True)
     )
 
 

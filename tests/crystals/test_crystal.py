@@ -66,7 +66,7 @@ def test_orbits_and_site_symmetries_are_those_of_spglib(real_crystals):
             np.bincount(data.crystallographic_orbits)[np.unique(data.crystallographic_orbits)]
         ), crystal.id
         group = symmetry_operations.operation_group(crystal.rotations, crystal.translations)
-        for multiplicity, stabiliser in crystal._orbits:
+        for multiplicity, stabiliser, _ in crystal._orbits:
             assert multiplicity * stabiliser.sum() == len(group)
             symbol = spglib.get_pointgroup(group.rotations[stabiliser].astype(np.intc))[0].strip()
             symbol = {"-6m2": "-62m", "-4m2": "-42m"}.get(symbol, symbol)
@@ -118,6 +118,23 @@ def test_one_structure_type_has_one_key():
     )
     assert fluorite.structure_type != salt.structure_type
     assert fluorite.structure_type == "225|AB2|4 m-3m,8 -43m"
+
+
+def test_a_solid_solution_is_of_its_end_members_type():
+    salt = _read(cif_text(cube(5.64), named("F m -3 m"), ROCK_SALT))
+    mixed = _read(
+        cif_text(
+            cube(5.7),
+            named("F m -3 m"),
+            [
+                ("Na1", "Na", 0, 0, 0, 0.7),
+                ("K1", "K", 0, 0, 0, 0.2),  # a tenth of the position is vacant
+                ("Cl1", "Cl", 0.5, 0.5, 0.5),
+            ],
+        )
+    )
+    assert mixed.formula != salt.formula
+    assert mixed.structure_type == salt.structure_type
 
 
 def test_structure_type_does_not_depend_on_the_setting():
