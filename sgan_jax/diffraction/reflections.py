@@ -14,6 +14,7 @@ from sgan_jax.diffraction import structure_factors
 from sgan_jax.diffraction.reciprocal_group import ReciprocalGroup, reciprocal_group
 
 _CHUNK = 400_000  # points of the reciprocal lattice held at a time
+_FACTORS = 4_000_000  # (h, k) pairs times atoms held at a time
 
 
 class Reflections(NamedTuple):
@@ -55,7 +56,8 @@ def reflections(
     atoms = structure_factors.atoms_needed(crystal, group, _scattering_lengths(crystal.elements))
 
     parts = []
-    for hkl, inverse_d_squared in _within_sphere(crystal.cell, reciprocal_metric, d_min, group):
+    spheres = _within_sphere(crystal.cell, reciprocal_metric, d_min, group, len(atoms.weight))
+    for hkl, inverse_d_squared in spheres:
         index, multiplicity = group.unique(hkl)
         hkl, inverse_d_squared = hkl[index], inverse_d_squared[index]
         if len(hkl):
@@ -78,16 +80,23 @@ def reflections(
 
 
 def _within_sphere(
-    cell: tuple[float, ...], reciprocal_metric: np.ndarray, d_min: float, group: ReciprocalGroup
+    cell: tuple[float, ...],
+    reciprocal_metric: np.ndarray,
+    d_min: float,
+    group: ReciprocalGroup,
+    atoms: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield hkl, float64 [n, 3], with h >= 0 and 1/d² [n] up to 1/d_min², ordered by h, k, l."""
+    """Yield hkl, float64 [n, 3], with h >= 0 and 1/d² [n] up to 1/d_min², ordered by h, k, l.
+
+    In slabs of h, so that memory stays bounded whatever the cell and its number of atoms.
+    """
     limit = 1.0 / d_min**2 * (1.0 + 1e-12)
     h_max, k_max, l_max = (int(length / d_min + 1e-9) for length in cell[:3])  # |h| = |a·h| <= a/d
     k_is_zero, l_is_zero = group.lowest_is_zero
     k = np.arange(0 if k_is_zero else -k_max, k_max + 1.0)
     l = np.arange(0 if l_is_zero else -l_max, l_max + 1.0)  # noqa: E741
     g = reciprocal_metric
-    slab = max(_CHUNK // (len(k) * len(l)), 1)
+    slab = max(min(_CHUNK // (len(k) * len(l)), _FACTORS // (len(k) * atoms)), 1)
     for start in range(0, h_max + 1, slab):
         h = np.arange(start, min(start + slab, h_max + 1), dtype=np.float64)[:, None]
         in_plane = g[0, 0] * h * h + (2.0 * g[0, 1] * h + g[1, 1] * k) * k

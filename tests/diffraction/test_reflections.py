@@ -1,3 +1,6 @@
+import random
+import zipfile
+
 import gemmi
 import numpy as np
 import pytest
@@ -115,16 +118,24 @@ def test_anisotropic_atoms_turn_with_the_operations(symbol, monkeypatch):
     np.testing.assert_allclose(found(a_crystal).f_squared, result.f_squared, rtol=1e-12)
 
 
+def test_f_squared_of_awkward_crystals_is_gemmis(shared_dir):
+    crystals = list(cif.read_crystals(shared_dir / "structures" / "awkward", skipped=[]))
+    assert any(np.isfinite(a_crystal.u_aniso).any() for a_crystal in crystals)
+    for a_crystal in crystals:
+        assert_f_squared_is_gemmis(a_crystal, found(a_crystal), sample=25)
+
+
 def test_f_squared_of_real_crystals_is_gemmis(shared_dir):
-    """From the files as gemmi itself reads them, where only few atoms share a place."""
-    skipped = []
-    path = shared_dir / "structures" / "awkward"
-    compared = 0
-    for a_crystal in cif.read_crystals(path, skipped=skipped):
-        result = found(a_crystal)
-        assert_f_squared_is_gemmis(a_crystal, result, sample=25)
-        compared += 1
-    assert compared > 10
+    with zipfile.ZipFile(shared_dir / "structures" / "open_crystals.zip") as archive:
+        names = random.Random(1).sample(sorted(archive.namelist()), 80)
+        crystals = [
+            a_crystal
+            for name in names
+            for a_crystal in cif.crystals_from_text(name, archive.read(name), skipped=[])
+        ]
+    assert len(crystals) > 70
+    for a_crystal in crystals:
+        assert_f_squared_is_gemmis(a_crystal, found(a_crystal), sample=15)
 
 
 @pytest.mark.parametrize("name", ["copper", "iron", "rock salt", "fluorite", "silicon"])
@@ -244,7 +255,8 @@ def test_pattern_is_the_same_in_another_setting_of_the_group(symbol, other):
         np.arccos([metric[1, 2] / (b * c), metric[0, 2] / (a * c), metric[0, 1] / (a * b)])
     )
     rows = [
-        (element, *x, 1.0, 0.3) for element, x in zip(a_crystal.elements, fractional, strict=True)
+        (element, *x, 1.0, b_iso)
+        for element, x, b_iso in zip(a_crystal.elements, fractional, a_crystal.b_iso, strict=True)
     ]
     described = crystal(other, (a, b, c, *angles), rows)
     np.testing.assert_allclose(

@@ -94,5 +94,5 @@ def cell_of(group: gemmi.SpaceGroup) -> tuple[float, ...]:
 def general_crystal(group: gemmi.SpaceGroup, seed: int = 0) -> Crystal:
     """Two atoms in general positions: no reflection is weak by accident of special positions."""
     rng = np.random.default_rng([seed, group.number])
-    rows = [(element, *rng.random(3), 1.0, 0.3) for element in ("O", "Fe")]
+    rows = [(element, *rng.random(3), 1.0, b) for element, b in (("O", 0.9), ("Fe", 0.3))]
     return crystal(group.xhm(), cell_of(group), rows)
