@@ -135,7 +135,9 @@ def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: 
         labels=empty,
         split=splits.Split(empty, empty, empty, empty),
     )
-    state, _ = experiment.make_state_and_step(config, shapes, total_steps=1, global_batch=1)
+    state, _ = experiment.make_state_and_step(
+        config, shapes, total_steps=config.optim.warmup_steps + 1, global_batch=1
+    )
     return state
 
 
