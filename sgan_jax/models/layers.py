@@ -5,7 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
+
+from sgan_jax.models import layer_norm, pooling
 
 Array = jax.Array
 
@@ -20,30 +21,38 @@ def uniform_fan_in(fan_in: int) -> jax.nn.initializers.Initializer:
     return init
 
 
-class Conv(nn.Module):
-    """Convolution without bias, [B, L, C] -> [B, (L + 2 padding - K) // stride + 1, features]."""
+class ConvKernel(nn.Module):
+    """The parameter `kernel` [K, C, F] of a convolution without bias."""
 
-    features: int
     kernel_size: int
-    stride: int = 1
-    padding: int = 0
+    features: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """Convolve with the parameter `kernel` [K, C, features]."""
+    def __call__(self, channels: int) -> Array:
+        """Return the kernel for an input of so many channels."""
+        shape = (self.kernel_size, channels, self.features)
+        return self.param("kernel", uniform_fan_in(self.kernel_size * channels), shape)
+
+
+class LayerNorm(nn.Module):
+    """LayerNorm of the last axis with parameters `scale` and `bias` [C], and what follows it."""
+
+    @nn.compact
+    def __call__(self, x: Array, *, gelu: bool = False, inside: Array | None = None) -> Array:
+        """Normalise [..., C], then apply GELU where asked for.
+
+        With `inside` [..., W], normalise [..., W, C], apply GELU and take the maximum over the
+        points inside: [..., C].
+        """
         channels = x.shape[-1]
-        kernel = self.param(
-            "kernel",
-            uniform_fan_in(self.kernel_size * channels),
-            (self.kernel_size, channels, self.features),
-        )
-        return lax.conv_general_dilated(
-            x,
-            kernel,
-            (self.stride,),
-            [(self.padding, self.padding)],
-            dimension_numbers=("NWC", "WIO", "NWC"),
-        )
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        if inside is None:
+            rows = x.reshape(-1, channels)
+            return layer_norm.layer_norm(rows, scale, bias, gelu).reshape(x.shape)
+        rows, inside = x.reshape(-1, *x.shape[-2:]), inside.reshape(-1, x.shape[-2])
+        y = pooling.layer_norm_gelu_max(rows, inside, scale, bias)
+        return y.reshape(*x.shape[:-2], channels)
 
 
 class Dense(nn.Module):

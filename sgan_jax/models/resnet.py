@@ -6,15 +6,14 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from sgan_jax.models import layers
+from sgan_jax.models import activations, convolution, layers
+from sgan_jax.models.dropout import Dropout
+from sgan_jax.models.stem import Stem
 
 Array = jax.Array
 
-STEM_CHANNELS, STEM_KERNEL = 32, 13
-POOL = 7  # kernel = stride; padding 3
 # Four stages of two residual blocks: channels, kernel, stride of the stage's first block.
 STAGES = ((32, 5, 4), (64, 7, 4), (64, 17, 5), (64, 13, 3))
-LAYER_NORM_EPS = 1e-5
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -25,27 +24,12 @@ class DiscriminatorOutput(NamedTuple):
     real_fake: Array | None  # [B], logit of the released program's second head
 
 
-class ConvLayer(nn.Module):
-    """Convolution -> dropout -> LayerNorm over channels (-> GELU, erf form)."""
-
-    features: int
-    kernel_size: int
-    stride: int
-    padding: int
-    dropout: float
-    gelu: bool
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool) -> Array:
-        """Map [B, L, C_in] to [B, L', features]."""
-        x = layers.Conv(self.features, self.kernel_size, self.stride, self.padding, name="conv")(x)
-        x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        x = nn.LayerNorm(epsilon=LAYER_NORM_EPS, name="layer_norm")(x)
-        return jax.nn.gelu(x, approximate=False) if self.gelu else x
-
-
 class ResidualBlock(nn.Module):
-    """Two layers and a shortcut; GELU follows the addition."""
+    """Two layers and a shortcut; GELU follows the addition.
+
+    A layer is convolution (no bias) -> dropout -> LayerNorm over channels -> GELU, the last not in
+    the second. The shortcut is a 1x1 convolution -> LayerNorm where there is a projection.
+    """
 
     features: int
     kernel_size: int
@@ -55,17 +39,22 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        """Map [B, L, C_in] to [B, (L - 1) // stride + 1, features]."""
-        padding = self.kernel_size // 2
-        shape = (self.features, self.kernel_size)
-        y = ConvLayer(*shape, self.stride, padding, self.dropout, gelu=True, name="layer1")(
-            x, train=train
-        )
-        y = ConvLayer(*shape, 1, padding, self.dropout, gelu=False, name="layer2")(y, train=train)
+        """Map [B, L, C] to [B, ceil(L / stride), features]."""
+        kernel1 = layers.ConvKernel(self.kernel_size, self.features, name="conv1")(x.shape[-1])
         if self.projection:
-            shortcut = ConvLayer(self.features, 1, self.stride, 0, 0.0, gelu=False, name="shortcut")
-            x = shortcut(x, train=train)
-        return jax.nn.gelu(x + y, approximate=False)
+            shortcut = layers.ConvKernel(1, self.features, name="shortcut_conv")(x.shape[-1])
+            y, x = convolution.conv_and_shortcut(x, kernel1, shortcut, self.stride)
+            x = layers.LayerNorm(name="shortcut_norm")(x)
+        else:
+            y = convolution.conv(x, kernel1, padding=self.kernel_size // 2)
+        y = Dropout(self.dropout)(y, train=train)
+        y = layers.LayerNorm(name="norm1")(y, gelu=True)
+
+        kernel2 = layers.ConvKernel(self.kernel_size, self.features, name="conv2")(self.features)
+        y = convolution.conv(y, kernel2, padding=self.kernel_size // 2)
+        y = Dropout(self.dropout)(y, train=train)
+        y = layers.LayerNorm(name="norm2")(y)
+        return activations.gelu(x + y)
 
 
 class ResNet1D(nn.Module):
@@ -84,19 +73,15 @@ class ResNet1D(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> DiscriminatorOutput:
         """Classify patterns [B, P]."""
-        x = ConvLayer(STEM_CHANNELS, STEM_KERNEL, 1, 0, self.dropout, gelu=True, name="stem")(
-            x[:, :, None], train=train
-        )
-        if self.stem_pool:
-            x = nn.max_pool(x, (POOL,), (POOL,), [(POOL // 2, POOL // 2)])
-        for stage, (features, kernel_size, first_stride) in enumerate(STAGES, 1):
+        x = Stem(self.stem_pool, STAGES[0][2], self.dropout, name="stem")(x, train=train)
+        for stage, (features, kernel_size, stride) in enumerate(STAGES, 1):
             for block in (1, 2):
                 x = ResidualBlock(
                     features,
                     kernel_size,
-                    first_stride if block == 1 else 1,
-                    block == 1 or self.projection_shortcuts,
-                    self.dropout,
+                    stride=stride if block == 1 else 1,
+                    projection=block == 1 or self.projection_shortcuts,
+                    dropout=self.dropout,
                     name=f"stage{stage}_block{block}",
                 )(x, train=train)
         features = jnp.max(x, axis=1)

@@ -2,8 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
-from sgan_jax.models import resnet
+from sgan_jax.models import losses, resnet
 
 
 def count(tree):
@@ -75,3 +76,71 @@ def test_examples_do_not_see_each_other():
     together = model.apply(variables, x, train=False).logits
     alone = model.apply(variables, x[1:2], train=False).logits
     np.testing.assert_allclose(together[1:2], alone, atol=1e-5)
+
+
+def plain_classifier(params, x, *, stem_pool, projection_shortcuts):
+    """DESIGN.md section 3 line by line, without dropout."""
+
+    def conv(x, kernel, stride, padding):
+        numbers = ("NWC", "WIO", "NWC")
+        pads = [(padding, padding)]
+        return lax.conv_general_dilated(x, kernel, (stride,), pads, dimension_numbers=numbers)
+
+    def norm(x, p):
+        n = (x - x.mean(-1, keepdims=True)) / jnp.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        return n * p["scale"][None, None] + p["bias"][None, None]
+
+    def gelu(x):
+        return jax.nn.gelu(x, approximate=False)
+
+    stem = params["stem"]
+    x = gelu(norm(conv(x[:, :, None], stem["conv"]["kernel"], 1, 0), stem["norm"]))
+    if stem_pool:
+        x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 7, 1), (1, 7, 1), ((0, 0), (3, 3), (0, 0)))
+    for stage, stride in enumerate((4, 4, 5, 3), 1):
+        for block in (1, 2):
+            p = params[f"stage{stage}_block{block}"]
+            first, padding = block == 1, p["conv1"]["kernel"].shape[0] // 2
+            y = conv(x, p["conv1"]["kernel"], stride if first else 1, padding)
+            y = conv(gelu(norm(y, p["norm1"])), p["conv2"]["kernel"], 1, padding)
+            y = norm(y, p["norm2"])
+            if first or projection_shortcuts:
+                x = conv(x, p["shortcut_conv"]["kernel"], stride if first else 1, 0)
+                x = norm(x, p["shortcut_norm"])
+            x = gelu(x + y)
+    head = params["class_head"]
+    return x.max(1) @ head["kernel"] + head["bias"][None]
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {"stem_pool": True, "projection_shortcuts": False},
+        {"stem_pool": False, "projection_shortcuts": True},
+    ],
+)
+def test_network_and_its_gradients_are_those_of_the_plain_formulas(variant):
+    model = resnet.ResNet1D(5, **variant)
+    x = jax.random.uniform(jax.random.key(0), (2, 3041))
+    labels = jnp.arange(2)
+    params = model.init(jax.random.key(1), x, train=False)["params"]
+    # Scales and biases off their initial ones and zeros.
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(2), len(leaves))
+    leaves = [p + 0.02 * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
+    params = jax.tree.unflatten(tree, leaves)
+
+    def fast(params, x):
+        return model.apply({"params": params}, x, train=False).logits
+
+    def plain(params, x):
+        return plain_classifier(params, x, **variant)
+
+    def loss(classifier):
+        return lambda params, x: losses.cross_entropy(classifier(params, x), labels).sum()
+
+    np.testing.assert_allclose(jax.jit(fast)(params, x), jax.jit(plain)(params, x), atol=2e-5)
+    found = jax.jit(jax.grad(loss(fast), argnums=(0, 1)))(params, x)
+    expected = jax.jit(jax.grad(loss(plain), argnums=(0, 1)))(params, x)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())

@@ -1,0 +1,119 @@
+"""Convolutions along L, [B, L, C], in the forms that are fast on CPU and no slower elsewhere.
+
+The library's convolution is close to a matrix product's speed forward. Its gradients are not
+where the stride is above one (they dilate with zeros and transpose arrays of the input's size), nor
+is it where the kernel is longer than the sequence. Both are written as matrix products here.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Array = jax.Array
+
+
+def conv(x: Array, kernel: Array, stride: int = 1, padding: int = 0) -> Array:
+    """Convolve x [B, L, C] with kernel [K, C, F]: [B, (L + 2 padding - K) // stride + 1, F]."""
+    if kernel.shape[0] >= x.shape[1]:
+        return _conv_of_windows(x, kernel, stride, padding)
+    return lax.conv_general_dilated(
+        x, kernel, (stride,), [(padding, padding)], dimension_numbers=("NWC", "WIO", "NWC")
+    )
+
+
+def _conv_of_windows(x, kernel, stride, padding):
+    batch, length, channels = x.shape
+    taps, _, features = kernel.shape
+    outputs = (length + 2 * padding - taps) // stride + 1
+    x = jnp.pad(x, ((0, 0), (padding, padding), (0, 0)))
+    last = (outputs - 1) * stride + 1
+    windows = jnp.concatenate([x[:, k : k + last : stride] for k in range(taps)], axis=-1)
+    windows = windows.reshape(batch * outputs, taps * channels)
+    return (windows @ kernel.reshape(-1, features)).reshape(batch, outputs, features)
+
+
+def conv_and_shortcut(x: Array, kernel: Array, shortcut: Array, stride: int) -> tuple[Array, Array]:
+    """Return a convolution and a 1x1 convolution of the same input and stride.
+
+    x [B, L, C]; kernel [K, C, F], K odd, padding K // 2; shortcut [1, C, F'].
+    The results are [B, ceil(L / stride), F] and [B, ceil(L / stride), F'].
+    """
+    if stride == 1:
+        return conv(x, kernel, padding=kernel.shape[0] // 2), x @ shortcut[0]
+    fill = -x.shape[1] % stride
+    if fill:
+        x = jnp.pad(x, ((0, 0), (0, fill), (0, 0)))
+    return _downsample(x, kernel, shortcut, stride)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _downsample(x, kernel, shortcut, stride):
+    # L is a multiple of the stride.
+    return conv(x, kernel, stride, kernel.shape[0] // 2), x[:, ::stride] @ shortcut[0]
+
+
+def _downsample_forward(x, kernel, shortcut, stride):
+    return _downsample(x, kernel, shortcut, stride), (x, kernel, shortcut)
+
+
+def _downsample_backward(stride, residuals, cotangents):
+    """Return both gradients from two matrix products, of cotangents with blocks of `stride` points.
+
+    Output l sees the points s l - K // 2 ... s l + K // 2: the blocks l + o of some offsets o. So
+    block i gets gradient from the outputs i - o, and from the shortcut's output i.
+    """
+    x, kernel, shortcut = residuals
+    dy, ds = cotangents
+    batch, outputs, features = dy.shape
+    taps, channels, _ = kernel.shape
+    half = taps // 2
+    reach = -(-half // stride)
+    offsets = range(-reach, half // stride + 1)
+
+    parts = [_shifted(dy, o) for o in offsets] + [ds]
+    cotangent = jnp.concatenate(parts, axis=-1).reshape(batch * outputs, -1)
+    blocks = x.reshape(batch * outputs, stride * channels)
+
+    # Tap k lies at point s o + j of the blocks where s o + j = k - K // 2.
+    before = reach * stride - half
+    after = len(offsets) * stride - before - taps
+    tapped = jnp.pad(kernel, ((before, after), (0, 0), (0, 0)))
+    tapped = tapped.reshape(len(offsets), stride * channels, features)
+    tapped = tapped.transpose(0, 2, 1).reshape(-1, stride * channels)
+    pointed = jnp.pad(shortcut[0].T, ((0, 0), (0, (stride - 1) * channels)))
+    dx = (cotangent @ jnp.concatenate([tapped, pointed])).reshape(x.shape)
+
+    products = cotangent.T @ blocks
+    dkernel = products[: len(offsets) * features].reshape(len(offsets), features, stride, channels)
+    dkernel = dkernel.transpose(0, 2, 3, 1).reshape(-1, channels, features)[before : before + taps]
+    dshortcut = products[len(offsets) * features :, :channels].T[None]
+    return dx, dkernel, dshortcut
+
+
+def _shifted(dy, offset):
+    """Return dy[:, i - offset] for every i, zero outside."""
+    return lax.pad(dy, jnp.zeros((), dy.dtype), ((0, 0, 0), (offset, -offset, 0), (0, 0, 0)))
+
+
+_downsample.defvjp(_downsample_forward, _downsample_backward)
+
+
+def stem_conv(x: Array, kernel: Array, group: int) -> Array:
+    """Convolve one channel, x [B, N group + K - 1] with kernel [K, 1, F] -> [B, N, group, F].
+
+    A matrix product of windows of group + K - 1 points with the kernel at each place in the window:
+    a little more arithmetic, and far less to gather than one window a point.
+    """
+    taps, _, features = kernel.shape
+    window = group + taps - 1
+    number = (x.shape[1] - taps + 1) // group
+    blocks = -(-window // group)
+    x = jnp.pad(x, ((0, 0), (0, (number - 1 + blocks) * group - x.shape[1])))
+    x = x.reshape(x.shape[0], number - 1 + blocks, group)
+    windows = jnp.concatenate([x[:, b : b + number] for b in range(blocks)], axis=-1)[..., :window]
+    places = [jnp.pad(kernel[:, 0], ((i, group - 1 - i), (0, 0))) for i in range(group)]
+    matrix = jnp.stack(places, axis=1).reshape(window, group * features)
+    y = windows.reshape(-1, window) @ matrix
+    return y.reshape(x.shape[0], number, group, features)
