@@ -7,7 +7,7 @@ It knows neither networks nor data. What it needs to go on exactly where a kille
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import jax
@@ -183,7 +183,7 @@ class Clock:
         return rate
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Generator[None]:
         """Leave what happens inside out of the rates."""
         began = time.monotonic()
         yield

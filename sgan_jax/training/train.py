@@ -78,11 +78,10 @@ def _train(
             )
         logging.info("going on after step %d of %d", progress.step, total)
 
-    # Patterns of no class are in no part; any index will do for them.
     patterns = data.dataset.patterns + np.float32(config.data.intensity_offset)
-    resident = parallel.replicate(
-        parallel.ResidentData(patterns, np.maximum(data.labels, 0).astype(np.int32))
-    )
+    # Patterns of no class are in no part; any index will do for them.
+    labels = np.maximum(data.labels, 0).astype(np.int32)
+    resident = parallel.ResidentData(*parallel.replicate((patterns, labels)))
     call = parallel.make_parallel_step(step)
     parts = {"labelled": data.split.labelled}
     if config.method == "sgan":

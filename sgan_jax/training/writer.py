@@ -8,6 +8,7 @@ import json
 import pathlib
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import tensorboardX
 import tqdm
@@ -46,7 +47,7 @@ class MetricsWriter:
         else:
             self._bar.set_postfix_str(f"{kind} {text}", refresh=False)
             if kind != "train":
-                self._bar.write(f"step {step}, {kind}: {text}")
+                self._bar.write(f"step {step}, {kind}: {text}", file=sys.stderr)
 
     def progress(self, step: int) -> None:
         """Move the progress bar."""
@@ -59,7 +60,7 @@ class MetricsWriter:
         self._lines.close()
 
 
-def read_metrics(path: pathlib.Path) -> list[dict[str, float | str]]:
+def read_metrics(path: pathlib.Path) -> list[dict[str, Any]]:
     """Return the lines of a metrics.jsonl; a last line cut short by a kill is left out."""
     lines = []
     for text in path.read_text().splitlines() if path.is_file() else []:
