@@ -52,6 +52,12 @@ def half_widths(two_theta_deg, shape, fraction):
     return two_theta_deg[top] - left, right - two_theta_deg[top]
 
 
+@pytest.mark.parametrize("points", [2, 8, 27, 400])
+def test_quadrature_is_numpys(points):
+    ours = peak_shape.gauss_legendre(points)
+    np.testing.assert_allclose(ours, np.polynomial.legendre.leggauss(points), atol=1e-13)
+
+
 @pytest.mark.parametrize("centre_deg", MEASURED_FWHM_DEG)
 def test_nist2022_has_the_measured_widths(centre_deg):
     width = sum(half_widths(*peak(centre_deg, PRESETS["nist2022"]), 0.5))
