@@ -12,7 +12,7 @@ from typing import NamedTuple
 import gemmi
 import numpy as np
 
-from sgan_jax.crystals import displacements, sites
+from sgan_jax.crystals import displacements, scattering_lengths, sites
 from sgan_jax.crystals.skipped import CifError
 
 Tags = Mapping[str, Sequence[str]]
@@ -66,7 +66,7 @@ def _element(symbol: str, label: str) -> str:
     element = element_of(symbol) if symbol not in ("", "?", ".") else element_of(label)
     if element is None:
         raise CifError("unknown element", repr(symbol or label))
-    if gemmi.Element(element).neutron92.get_coefs()[0] == 0:
+    if scattering_lengths.scattering_length_fm(element) is None:
         raise CifError("unknown scattering length", f"of {element} for neutrons")
     return element
 
@@ -75,11 +75,14 @@ def _element(symbol: str, label: str) -> str:
 def element_of(text: str) -> str | None:
     """Return the element that a type symbol or a label names, or None.
 
-    'Fe3+', 'O2-', 'Cl(1)', 'CA1', 'FeA' name elements; so do 'Ow1', 'OH2' (mineralogists' oxygens)
-    and '2H'. 'Wat' and 'M1' name none, nor does another isotope: its scattering length is its own.
+    'Fe3+', 'O2-', 'Cl(1)', 'CA1', 'FeA' name elements; so do 'Ow1', 'OH2' (mineralogists' oxygens).
+    '7Li' and '11B3+' name isotopes, which are called '7Li' and '11B'; '2H' is 'D'. 'Wat' and 'M1'
+    name none.
     """
-    if re.fullmatch(r"2[Hh]([^a-z].*)?", text):
-        return "D"
+    isotope = re.match(r"\d+[A-Z][a-z]?(?![a-z])", text)
+    if isotope:
+        name = isotope[0]
+        return "D" if name == "2H" else name if scattering_lengths.is_isotope(name) else None
     text = text.lstrip("(*")
     if len(text) > 1 and text[:2].isupper() and text[:2].isalpha():
         both = text[0] + text[1].lower()

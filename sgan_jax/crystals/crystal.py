@@ -19,7 +19,7 @@ class UnitCellSites(NamedTuple):
     """Every atom of the unit cell, centring included; shared positions stay separate atoms.
 
     Attributes:
-      elements: N gemmi names.
+      elements: N names, as in `Crystal`.
       fractional: float64 [N, 3], in [0, 1).
       occupancies: float64 [N].
       b_iso: float64 [N], Å².
@@ -44,7 +44,7 @@ class Crystal:
     Attributes:
       id: names the crystal in its data set.
       cell: a, b, c (Å), alpha, beta, gamma (degrees).
-      elements: n gemmi names without charges; 'D' is not 'H'.
+      elements: n names without charges, gemmi's; 'D' is not 'H', isotopes are '7Li'.
       fractional: float64 [n, 3], asymmetric sites, exactly on their special positions.
       occupancies: float64 [n], crystallographic: 1 is a full position, in (0, 1].
       b_iso: float64 [n], Å²; B equivalent where the site is anisotropic.

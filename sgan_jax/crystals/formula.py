@@ -38,9 +38,12 @@ def reduced(amounts: Mapping[str, float], units: int) -> dict[str, float]:
 
 
 def text(amounts: Mapping[str, float]) -> str:
-    """Return e.g. 'BaTiO3', 'Mg1.8Fe0.2SiO4'; elements in the IUPAC sequence."""
-    order = sorted(amounts, key=lambda element: (_POSITION.get(element, -1), element))
-    return "".join(element + _number(amounts[element]) for element in order)
+    """Return e.g. 'BaTiO3', 'Mg1.8Fe0.2SiO4', '[7Li]F'; elements in the IUPAC sequence."""
+    order = sorted(amounts, key=lambda e: (_POSITION.get(e.lstrip("0123456789"), -1), e))
+    return "".join(
+        (f"[{element}]" if element[0].isdigit() else element) + _number(amounts[element])
+        for element in order
+    )
 
 
 def anonymous(amounts: Sequence[int]) -> str:
@@ -62,7 +65,7 @@ def differ(one: str, other: str) -> bool:
 
 def _fractions(written: str) -> dict[str, float]:
     amounts: dict[str, float] = {}
-    for element, amount in re.findall(r"([A-Z][a-z]?)(\d*\.?\d*)", written):
+    for element, amount in re.findall(r"([A-Z][a-z]?)\]?(\d*\.?\d*)", written):
         amounts[element] = amounts.get(element, 0.0) + float(amount.strip(".") or 1)
     total = sum(amounts.values()) or 1.0
     return {element: amount / total for element, amount in amounts.items()}

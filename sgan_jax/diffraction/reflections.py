@@ -1,15 +1,14 @@
 """Crystal -> reflections: unique hkl, d-spacing, multiplicity and |F|² for neutrons."""
 
-import functools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import gemmi
 import numpy as np
 
 from sgan_jax.crystals import operations, sites
 from sgan_jax.crystals.crystal import Crystal
+from sgan_jax.crystals.scattering_lengths import scattering_length_fm
 from sgan_jax.diffraction import structure_factors
 from sgan_jax.diffraction.reciprocal_group import ReciprocalGroup, reciprocal_group
 
@@ -109,13 +108,8 @@ def _within_sphere(
 
 
 def _scattering_lengths(elements: tuple[str, ...]) -> np.ndarray:
-    return np.array([scattering_length_fm(element) for element in elements])
-
-
-@functools.cache
-def scattering_length_fm(element: str) -> float:
-    """Return an element's bound coherent scattering length (Sears 1992), by gemmi's name."""
-    length = gemmi.Element(element).neutron92.get_coefs()[0]
-    if length == 0.0:  # what gemmi has for elements that nobody has measured
-        raise ValueError(f"no neutron scattering length is known for {element!r}")
-    return length
+    lengths = [scattering_length_fm(element) for element in elements]
+    if None in lengths:
+        unknown = elements[lengths.index(None)]
+        raise ValueError(f"no neutron scattering length is known for {unknown!r}")
+    return np.array(lengths)

@@ -45,6 +45,9 @@ def _reason(text, **options):
         ("FE", "x", "Fe"),
         ("D", "x", "D"),
         ("2H", "x", "D"),
+        ("7Li", "x", "7Li"),
+        ("11B3+", "x", "11B"),
+        ("?", "62Ni1", "62Ni"),
         ("H", "D1", "H"),
         ("?", "Na1", "Na"),
         (".", "Cl(1)", "Cl"),
@@ -64,7 +67,9 @@ def test_elements_as_people_write_them(symbol, label, element):
     assert _read(text).elements == (element,)
 
 
-@pytest.mark.parametrize("symbol", ["Qq", "Wat", "M1", "X", "T", "11B", "-", "1", "''", "'Å'"])
+@pytest.mark.parametrize(
+    "symbol", ["Qq", "Wat", "M1", "X", "T", "99Li", "1Na", "-", "1", "''", "'Å'"]
+)
 def test_what_is_no_element_with_a_known_length(symbol):
     text = cif_text(cube(4), named("P m -3 m"), [("?", symbol, 0, 0, 0)])
     assert _reason(text) == "unknown element"

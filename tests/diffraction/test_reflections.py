@@ -310,8 +310,3 @@ def test_reflections_are_in_order_within_reach_and_scale_with_occupancy(
 def test_an_element_that_nobody_has_measured_is_an_error():
     with pytest.raises(ValueError, match="no neutron scattering length is known for 'Po'"):
         found(crystal(221, cubic(3.35), [("Po", 0, 0, 0)]))
-
-
-def test_deuterium_is_not_hydrogen():
-    assert bragg.scattering_length_fm("H") == pytest.approx(-3.739)
-    assert bragg.scattering_length_fm("D") == pytest.approx(6.671)

@@ -12,6 +12,7 @@ import textbook
 from pymatgen.analysis.diffraction import neutron
 from pymatgen.core import Lattice, Structure
 
+from sgan_jax.crystals.scattering_lengths import scattering_length_fm
 from sgan_jax.diffraction import profile
 from sgan_jax.diffraction import reflections as bragg
 
@@ -22,7 +23,7 @@ def test_integrated_intensities_are_pymatgens(name, monkeypatch):
     wavelength, two_theta_max = 1.5402, 150.0
     for element in crystal.elements:
         theirs = neutron.ATOMIC_SCATTERING_LEN[element]
-        ours = bragg.scattering_length_fm(element)
+        ours = scattering_length_fm(element)
         assert theirs == pytest.approx(ours, rel=0.01)
         monkeypatch.setitem(neutron.ATOMIC_SCATTERING_LEN, element, ours)
     calculator = neutron.NDCalculator(
