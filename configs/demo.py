@@ -1,19 +1,23 @@
 """Demonstration: 14 Bravais lattices of built-in crystals, supervised, on two CPU cores.
 
-    python -m sgan_jax.main --config=configs/demo.py
+Should reach 70 to 80 % test accuracy (chance: 7 %) within five minutes, data and report included.
+Not the paper's settings: it has minutes, not 100 epochs, so small batches, no dropout and a
+learning rate of its own (3e-4, to zero by a cosine).
 
-Ends within five minutes, data and report included. Not the paper's settings: a learning rate of
-its own (1e-3, cosine) because it has so few steps.
+    python -m sgan_jax.main --config=configs/demo.py
+    python -m sgan_jax.main --mode=evaluate --workdir=runs/demo --crystals=YOURS.zip
 """
 
 from sgan_jax import config
 
 
 def get_config(method: str = "supervised"):
-    """Return a small run with learning rates of its own."""
+    """Return a small run with settings of its own."""
     demo = config.base("bl", 90, method)
-    demo.data.prototype_crystals = 6000
-    demo.optim.learning_rate = 1e-3
+    demo.data.prototype_crystals = 12_000
+    demo.model.dropout = 0.0
+    demo.optim.learning_rate = 3e-4
     demo.optim.schedule = "cosine"
-    demo.train.epochs = 10
+    demo.train.batch_size = 16
+    demo.train.epochs = 6
     return demo
