@@ -28,11 +28,12 @@ def gelu(x: Array) -> Array:
 
 def _gelu_forward(x):
     x = lax.optimization_barrier(x)  # computed once, not again in every user
-    return gelu_value(x), x
+    return lax.optimization_barrier(gelu_value(x)), x
 
 
 def _gelu_backward(x, cotangent):
-    return (cotangent * gelu_slope(x),)
+    x, cotangent = lax.optimization_barrier((x, cotangent))
+    return (lax.optimization_barrier(cotangent * gelu_slope(x)),)
 
 
 gelu.defvjp(_gelu_forward, _gelu_backward)

@@ -31,7 +31,10 @@ def keep_mask(words: Array, shape: tuple[int, ...], rate: float) -> Array:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def dropout(x: Array, words: Array, rate: float) -> Array:
     """Zero each element with probability `rate`, divide the others by 1 - rate."""
-    return jnp.where(keep_mask(words, x.shape, rate), x * (1.0 / (1.0 - rate)), 0.0)
+    kept = jnp.where(keep_mask(words, x.shape, rate), x * (1.0 / (1.0 - rate)), 0.0)
+    # A barrier, so that it is computed in the shape of x: a reshape after it would be made part of
+    # its loop and cost more than the loop.
+    return lax.optimization_barrier(kept)
 
 
 def _forward(x, words, rate):

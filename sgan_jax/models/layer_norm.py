@@ -52,17 +52,20 @@ def _mean_of_channels(x):
 def _forward(x, scale, bias, gelu):
     x = lax.optimization_barrier(x)
     mean, rdev = statistics(x)
-    z = _affine(x, mean, rdev, scale, bias)
-    return activations.gelu_value(z) if gelu else z, (x, mean, rdev, scale, bias)
+    y = _affine(x, mean, rdev, scale, bias)
+    if gelu:
+        y = activations.gelu_value(y)
+    return lax.optimization_barrier(y), (x, mean, rdev, scale, bias)
 
 
 def _backward(gelu, residuals, dy):
     x, mean, rdev, scale, bias = residuals
     channels = x.shape[-1]
-    dz = dy
+    x, dz = lax.optimization_barrier((x, dy))
     if gelu:
-        dz = dy * activations.gelu_slope(_affine(x, mean, rdev, scale, bias))
-    dz, dz_x = lax.optimization_barrier(_with_product(lax.optimization_barrier(dz), x))
+        dz = dz * activations.gelu_slope(_affine(x, mean, rdev, scale, bias))
+        dz = lax.optimization_barrier(dz)
+    dz_x = lax.optimization_barrier(dz * x)
     # Sums over channels and over examples, all as products with a vector.
     weights = scale[:, None] / channels
     mean_g = dz @ weights
@@ -72,10 +75,6 @@ def _backward(gelu, residuals, dy):
     dx = (dz * scale[None, :] - mean_g - normal * mean_gn) * rdev
     dscale = (rdev.T @ dz_x - (rdev * mean).T @ dz)[0]
     return dx, dscale, dz.sum(0)
-
-
-def _with_product(dz, x):
-    return dz, dz * x
 
 
 def _affine(x, mean, rdev, scale, bias):

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax import lax
 
 from sgan_jax.models import convolution, dropout, layers
 
@@ -40,5 +41,5 @@ class Stem(nn.Module):
         norm = layers.LayerNorm(name="norm")
         if self.pool:
             return norm(y, inside=jnp.broadcast_to(inside.reshape(1, groups, group), y.shape[:3]))
-        y = norm(y, gelu=True).reshape(batch, groups * group, CHANNELS)
-        return jnp.where(inside[None, :, None], y, 0.0)
+        y = norm(y.reshape(batch, groups * group, CHANNELS), gelu=True)
+        return lax.optimization_barrier(jnp.where(inside[None, :, None], y, 0.0))
