@@ -42,4 +42,5 @@ class Stem(nn.Module):
         if self.pool:
             return norm(y, inside=jnp.broadcast_to(inside.reshape(1, groups, group), y.shape[:3]))
         y = norm(y.reshape(batch, groups * group, CHANNELS), gelu=True)
-        return lax.optimization_barrier(jnp.where(inside[None, :, None], y, 0.0))
+        fill = jnp.zeros((batch, groups * group - points, CHANNELS), y.dtype)
+        return lax.dynamic_update_slice(y, fill, (0, points, 0))

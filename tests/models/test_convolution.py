@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
@@ -64,4 +65,18 @@ def test_stem_convolution(group):
         lambda x, k: convolution.stem_conv(x, k, group),
         lambda x, k: plain_conv(x[:, :, None], k, 1, 0).reshape(2, 3, group, 5),
         *(x, kernel),
+    )
+
+
+@pytest.mark.parametrize("features", [1, 4])
+@pytest.mark.parametrize(("taps", "stride"), [(5, 1), (5, 2), (7, 3), (18, 3), (2, 3)])
+def test_transposed_convolution(features, taps, stride):
+    x, kernel = normal(0, 2, 6, 3), normal(1, taps, 3, features)
+
+    def spread(x, kernel):
+        zeros = ((0, 0, 0), (taps - 1, taps - 1, stride - 1), (0, 0, 0))
+        return plain_conv(lax.pad(x, jnp.float32(0), zeros), kernel[::-1], 1, 0)
+
+    assert_same_values_and_gradients(
+        lambda x, k: convolution.transposed_conv(x, k, stride), spread, *(x, kernel)
     )
