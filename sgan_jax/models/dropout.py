@@ -24,8 +24,12 @@ def hash_words(key: Array) -> Array:
 def keep_mask(words: Array, shape: tuple[int, ...], rate: float) -> Array:
     """Return booleans that are False with probability `rate`, independent for element and words."""
     index = lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
-    # Two rounds: with one, the masks of two keys would be one sequence at two offsets.
-    return _mixed(_mixed(index + words[0]) ^ words[1]) >= jnp.uint32(round(rate * 2**32))
+    x = index + words[0]
+    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
+    # The second word in the middle: the masks of two keys are not one sequence at two offsets.
+    x = (x ^ (x >> 15) ^ words[1]) * jnp.uint32(0x846CA68B)
+    x = (x ^ (x >> 16)) * jnp.uint32(0x9E3779B1)
+    return x >= jnp.uint32(round(rate * 2**32))  # decided by the well-mixed high bits
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -46,12 +50,6 @@ def _backward(rate, words, cotangent):
 
 
 dropout.defvjp(_forward, _backward)
-
-
-def _mixed(x: Array) -> Array:
-    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
-    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
-    return x ^ (x >> 16)
 
 
 class Dropout(nn.Module):

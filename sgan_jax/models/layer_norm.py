@@ -35,18 +35,14 @@ def statistics(x: Array) -> tuple[Array, Array]:
     return mean, lax.optimization_barrier(lax.rsqrt(variance + EPS))
 
 
-def input_gradient(g: Array, normal: Array, rdev: Array) -> Array:
+def input_gradient(g: Array, g_normal: Array, normal: Array, rdev: Array) -> Array:
     """Return r (g - mean(g) - n mean(g n)), means over the last axis."""
-    g, normal = lax.optimization_barrier((g, normal))
-    mean_g = _mean_of_channels(g)
-    mean_gn = _mean_of_channels(lax.optimization_barrier(g * normal))
+    # Means as products with a vector: the fastest reduction of a short last axis on CPU.
+    channels = g.shape[-1]
+    weights = jnp.full((channels, 1), 1.0 / channels, g.dtype)
+    g, g_normal = lax.optimization_barrier((g, g_normal))
+    mean_g, mean_gn = lax.optimization_barrier((g @ weights, g_normal @ weights))
     return (g - mean_g - normal * mean_gn) * rdev
-
-
-def _mean_of_channels(x):
-    # As a product with a vector: the fastest reduction of a short last axis on CPU.
-    channels = x.shape[-1]
-    return lax.optimization_barrier(x @ jnp.full((channels, 1), 1.0 / channels, x.dtype))
 
 
 def _forward(x, scale, bias, gelu):

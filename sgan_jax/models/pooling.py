@@ -55,8 +55,13 @@ def _backward(residuals, dy):
     dz = dy * activations.gelu_slope(chosen * scale[None] + bias[None])
     first, dz = lax.optimization_barrier((first, dz))
     points = jnp.arange(normal.shape[1], dtype=jnp.int32)[None, :, None]
-    g = jnp.where(first[:, None, :] == points, (dz * scale[None])[:, None, :], 0.0)
-    dx = layer_norm.input_gradient(g, normal, rdev)
+    # Where g is not zero, the normalised value is the chosen one: g n needs no reading of `normal`.
+    g_chosen = dz * scale[None]
+    g, g_normal = (
+        jnp.where(first[:, None, :] == points, value[:, None, :], 0.0)
+        for value in (g_chosen, g_chosen * chosen)
+    )
+    dx = layer_norm.input_gradient(g, g_normal, normal, rdev)
     return dx, None, (dz * chosen).sum(0), dz.sum(0)
 
 
