@@ -1,8 +1,9 @@
 r"""14 Bravais lattices of real crystals that anybody may have, on two CPU cores.
 
-Reached 78.8 % (top-5 97.5 %) of the test part of the random split in 48 minutes; seed 0. Not the paper's settings, which are
-for 100 epochs on eight GPUs: a higher learning rate that falls to zero, smaller batches, and each
-pattern drawn anew as that of a slightly strained crystal on an instrument slightly off zero.
+Reached 78.8 % (top-5 97.5 %) of the test part of the random split in 48 minutes; seed 0. Not the
+paper's settings, which are for 100 epochs on eight GPUs: a higher learning rate that falls to zero,
+smaller batches, and each pattern drawn anew as that of a slightly strained crystal on an instrument
+slightly off zero.
 
     python -m sgan_jax.main --config=configs/bl_90_open.py \
         --config.data.cif_path=../shared/structures/open_crystals.zip
