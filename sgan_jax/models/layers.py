@@ -1,6 +1,7 @@
 """The layers both networks are made of, initialised as torch (the paper's program) does it."""
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from sgan_jax.models import layer_norm, pooling
 Array = jax.Array
 
 
-def uniform_fan_in(fan_in: int) -> jax.nn.initializers.Initializer:
+def uniform_fan_in(fan_in: int) -> Callable[..., Array]:
     """Return U(-1/sqrt(fan_in), 1/sqrt(fan_in)): torch's default for kernels and biases alike."""
     bound = 1.0 / math.sqrt(fan_in)
 
