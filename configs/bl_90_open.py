@@ -16,6 +16,7 @@ def get_config(method: str = "supervised"):
     """Return the settings of the README's table."""
     experiment = config.base("bl", 90, method)
     experiment.data.source = "cif"
+    experiment.data.cif_path = "open_crystals.zip"  # give the path of yours
     experiment.augment.strain = 0.02
     experiment.augment.zero_shift_deg = 0.05
     experiment.optim.learning_rate = 1e-3
