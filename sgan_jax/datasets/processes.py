@@ -46,7 +46,8 @@ def ordered_map[Item, Result](
     )
 
     def submit(items: tuple[Item, ...]) -> concurrent.futures.Future[list[Result]]:
-        with _environment(dict.fromkeys(_ONE_THREAD, "1")):  # a submit may start a process
+        # A submit may start a process, which inherits both.
+        with _environment(dict.fromkeys(_ONE_THREAD, "1")), _interrupts_blocked():
             return executor.submit(_do_chunk, function, items)
 
     try:
@@ -71,8 +72,7 @@ def _do_chunk(function: Callable, items: tuple) -> list:
 
 
 def _end_with_parent() -> None:
-    """Make a worker end when its parent is killed, and leave Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Make a worker end when its parent is killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -81,6 +81,19 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Generator[None]:
+    """Hold Ctrl-C back, for good in the processes started meanwhile: it is the parent's to answer.
+
+    Inherited, because a process that is still starting cannot have said so itself.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
