@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 import tqdm
+from tensorflow_datasets.proto import tf_example_pb2
 
 from sgan_jax.datasets import outcomes, processes
 from sgan_jax.datasets.sources import Source
@@ -42,6 +43,13 @@ class PatternConfig(tfds.core.BuilderConfig):
     instrument: Instrument
     max_skipped_fraction: float
     processes: int
+
+
+class _SameBytesWriter(tfds.core.ExampleWriter):
+    """Writes the same bytes in every run; protocol buffers order an example's fields at random."""
+
+    def write(self, path, examples):
+        return super().write(path, ((key, _in_order(example)) for key, example in examples))
 
 
 class PowderPatterns(tfds.core.ShardBasedBuilder):
@@ -94,6 +102,9 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
             super()._download_and_prepare(dl_manager, download_config)
         self._write_reports(pathlib.Path(self.data_dir), time.perf_counter() - started)
 
+    def _example_writer(self) -> tfds.core.ExampleWriter:
+        return _SameBytesWriter(self.info.file_format)
+
     def _shard_iterators_per_split(self, dl_manager) -> dict[str, list[functools.partial]]:
         shards = -(-self._tally.files // _FILES_PER_SHARD)
         return {SPLIT: [functools.partial(self._examples, _FILES_PER_SHARD)] * shards}
@@ -124,6 +135,10 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
             "identity": identity(config.source, config.instrument),
         }
         (folder / "build.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def _in_order(serialised: bytes) -> bytes:
+    return tf_example_pb2.Example.FromString(serialised).SerializeToString(deterministic=True)
 
 
 def _array(shape: tuple[int | None, ...], dtype: type, doc: str) -> tfds.features.Tensor:

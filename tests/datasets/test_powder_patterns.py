@@ -176,6 +176,16 @@ print(len(powder_patterns.load(folder)), "tensorflow" in sys.modules)
     return [sys.executable, "-W", "error", "-c", text]
 
 
+def test_the_same_bytes_in_every_run(tmp_path, settings):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(3))
+    stored = []
+    for run in ("first", "second"):
+        subprocess.run(program(settings | {"dir": tmp_path / run}, path), check=True)
+        (written,) = (tmp_path / run).rglob("dataset_info.json")
+        stored.append(stored_bytes(written.parent))
+    assert stored[0] == stored[1]
+
+
 SLOWLY = """
 import time
 usual = outcomes.Tally.examples
