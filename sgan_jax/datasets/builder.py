@@ -98,9 +98,16 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
             unit="file",
             mininterval=0.1 if sys.stderr.isatty() else 30,
         )
-        with contextlib.closing(results) as self._results, self._bar:
-            super()._download_and_prepare(dl_manager, download_config)
-        self._write_reports(pathlib.Path(self.data_dir), time.perf_counter() - started)
+        folder = pathlib.Path(self.data_dir)
+        listed = folder.parent / "skipped.tsv"  # beside the folder, which goes when a build fails
+        try:
+            with contextlib.closing(results) as self._results, self._bar:
+                super()._download_and_prepare(dl_manager, download_config)
+        except outcomes.TooManySkippedError as error:
+            _write_skipped(listed, self._tally)
+            raise ValueError(f"{error}. Those found so far are listed in {listed}") from None
+        listed.unlink(missing_ok=True)  # of a build that failed
+        self._write_reports(folder, time.perf_counter() - started)
 
     def _example_writer(self) -> tfds.core.ExampleWriter:
         return _SameBytesWriter(self.info.file_format)
@@ -123,7 +130,7 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
 
     def _write_reports(self, folder: pathlib.Path, seconds: float) -> None:
         tally, config = self._tally, self.builder_config
-        _write_table(folder / "skipped.tsv", ("file", "reason", "detail"), tally.skipped)
+        _write_skipped(folder / "skipped.tsv", tally)
         _write_table(folder / "duplicates.tsv", ("id", "formula"), tally.duplicates)
         summary = {
             "files": tally.files,
@@ -138,12 +145,17 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
 
 
 def _in_order(serialised: bytes) -> bytes:
-    return tf_example_pb2.Example.FromString(serialised).SerializeToString(deterministic=True)
+    messages: Any = tf_example_pb2  # its classes are made at run time
+    return messages.Example.FromString(serialised).SerializeToString(deterministic=True)
 
 
 def _array(shape: tuple[int | None, ...], dtype: type, doc: str) -> tfds.features.Tensor:
     """Return a feature stored as its bytes: as lists of numbers, encoding takes 20 times longer."""
     return tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes", doc=doc)
+
+
+def _write_skipped(path: pathlib.Path, tally: outcomes.Tally) -> None:
+    _write_table(path, ("file", "reason", "detail"), tally.skipped)
 
 
 def _write_table(path: pathlib.Path, header: tuple[str, ...], rows: list) -> None:

@@ -15,6 +15,10 @@ from sgan_jax.datasets.sources import Source
 from sgan_jax.diffraction.instrument import Instrument
 
 
+class TooManySkippedError(ValueError):
+    """More files cannot be used than the configuration allows."""
+
+
 class Found(NamedTuple):
     """An example, and of its crystal what tells duplicates: cheap to hand to another process."""
 
@@ -96,7 +100,7 @@ class Tally:
         """Yield the new examples of a file.
 
         Raises:
-          ValueError: more than `max_skipped_fraction` of the files gave nothing.
+          TooManySkippedError: more than `max_skipped_fraction` of the files gave nothing.
         """
         self.skipped += outcome.skipped
         self.reasons.update(entry.reason for entry in outcome.skipped)
@@ -124,13 +128,13 @@ def check_lost(
     reasons: dict[str, int],
     latest: SkippedFile | None = None,
 ) -> None:
-    """Raise ValueError when too many files of a source gave nothing, or all of them."""
+    """Raise `TooManySkippedError` when too many files of a source gave nothing, or all of them."""
     if lost <= max_skipped_fraction * files and lost < files:
         return
     by_count = sorted(reasons.items(), key=lambda entry: -entry[1])
     largest = ", ".join(f"{reason} ({count})" for reason, count in by_count[:3])
     such_as = f" (the latest: {latest.file}, {latest.reason}, {latest.detail})" if latest else ""
-    raise ValueError(
+    raise TooManySkippedError(
         f"{lost} of {files} files cannot be used, more than data.max_skipped_fraction = "
         f"{max_skipped_fraction:g} allows; most of them: {largest}{such_as}. Mend or remove those "
         "files, or set data.max_skipped_fraction higher"

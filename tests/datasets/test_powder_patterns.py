@@ -88,15 +88,20 @@ def test_skipped_files_and_duplicates_are_counted_and_listed(tmp_path, settings)
     assert len(powder_patterns.load(folder)) == 8
 
 
-def test_a_build_that_loses_too_much_says_why_and_leaves_nothing(tmp_path, settings):
+def test_a_build_that_loses_too_much_says_why_and_leaves_a_list(tmp_path, settings):
     files = rock_salts(7) | {f"bad{i}.cif": "" for i in range(3)}
     path = write_zip(tmp_path / "salts.zip", files)
-    with pytest.raises(ValueError, match=r"3 of 10 files.*max_skipped_fraction = 0\.2.*empty file"):
+    why = r"3 of 10 files.*max_skipped_fraction = 0\.2.*empty file.*skipped\.tsv"
+    with pytest.raises(ValueError, match=why):
         powder_patterns.prepare(cif_path=path, **settings)
+    (listed,) = (tmp_path / "sets").rglob("skipped.tsv")
+    assert [row["file"] for row in rows(listed)] == ["bad0.cif", "bad1.cif", "bad2.cif"]
     assert not list((tmp_path / "sets").rglob("*.json"))
     assert not list((tmp_path / "sets").rglob("*.array_record*"))
     generous = settings | {"max_skipped_fraction": 0.3}
-    assert powder_patterns.is_complete(powder_patterns.prepare(cif_path=path, **generous))
+    folder = powder_patterns.prepare(cif_path=path, **generous)
+    assert powder_patterns.is_complete(folder)
+    assert list((tmp_path / "sets").rglob("skipped.tsv")) == [folder / "skipped.tsv"]
     with pytest.raises(ValueError, match="3 of 10 files"):  # found again, the same answer
         powder_patterns.prepare(cif_path=path, **settings)
 
