@@ -56,19 +56,34 @@ def read_sites(tags: Tags, cell: sites.Cell) -> AtomSites:
     bad = ~(np.abs(fractional) < _MAX_COORDINATE).all(axis=1)
     if bad.any():
         raise CifError("missing coordinates", f"of site {labels[rows[bad.argmax()]]!r}")
-    elements = tuple(_element(symbols[i], labels[i]) for i in rows)
+    in_formula = _elements_of_formula(tags.get("_chemical_formula_sum", ("?",))[0])
+    elements = tuple(_element(symbols[i], labels[i], in_formula) for i in rows)
     u_iso = _u_iso(tags, count)[rows]
     u_aniso = _u_aniso(tags, [labels[i] for i in rows], cell)
     return AtomSites(elements, fractional, np.minimum(occupancies[rows], 1.0), u_iso, u_aniso)
 
 
-def _element(symbol: str, label: str) -> str:
-    element = element_of(symbol) if symbol not in ("", "?", ".") else element_of(label)
+def _element(symbol: str, label: str, in_formula: frozenset[str]) -> str:
+    if symbol not in ("", "?", "."):
+        element = element_of(symbol)
+    else:
+        element = element_of(label)
+        # 'HO1' may be holmium or a hydrogen of a hydroxyl: the formula knows.
+        if label[:2].isupper() and element not in in_formula and label[0] in in_formula:
+            element = label[0]
     if element is None:
         raise CifError("unknown element", repr(symbol or label))
     if scattering_lengths.scattering_length_fm(element) is None:
         raise CifError("unknown scattering length", f"of {element} for neutrons")
     return element
+
+
+def _elements_of_formula(written: str) -> frozenset[str]:
+    """Return the elements of 'H2 O' or 'H2O'; none where it is written in capitals ('NA CL')."""
+    words = re.findall(r"[A-Z][a-z]?|[A-Za-z]", gemmi.cif.as_string(written))
+    if any(word == "X" or gemmi.Element(word).name != word for word in words):
+        return frozenset()
+    return frozenset(words)
 
 
 @functools.lru_cache(maxsize=65536)
@@ -77,8 +92,10 @@ def element_of(text: str) -> str | None:
 
     'Fe3+', 'O2-', 'Cl(1)', 'CA1', 'FeA' name elements; so do 'Ow1', 'OH2' (mineralogists' oxygens).
     '7Li' and '11B3+' name isotopes, which are called '7Li' and '11B'; '2H' is 'D'. 'Wat' and 'M1'
-    name none.
+    name none, nor does 'Si/Al', which leaves open how much of each.
     """
+    if re.search(r"[/,&][A-Z]", text):
+        return None
     isotope = re.match(r"\d+[A-Z][a-z]?(?![a-z])", text)
     if isotope:
         name = isotope[0]

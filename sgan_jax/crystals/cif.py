@@ -1,5 +1,6 @@
 """CIF file, folder, zip or tar -> Crystals. What cannot be used is skipped, with a reason."""
 
+import codecs
 import os
 from collections.abc import Iterator, Sequence
 
@@ -120,11 +121,7 @@ def _blocks(data: bytes) -> list[tuple[str, atom_sites.Tags]]:
     if not data.strip():
         raise CifError("empty file", "no bytes but blanks")
     try:
-        data.decode()
-    except UnicodeDecodeError:
-        data = data.decode("latin-1").encode()
-    try:
-        document = gemmi.cif.read_string(data, check_level=0)
+        document = gemmi.cif.read_string(_text(data), check_level=0)
     except (ValueError, RuntimeError) as error:
         raise CifError("not a CIF", str(error)) from error
     blocks = [(block.name, _wanted_columns(block)) for block in document]
@@ -133,6 +130,16 @@ def _blocks(data: bytes) -> list[tuple[str, atom_sites.Tags]]:
     # A publication's block of text and a pattern's block of points are no crystals.
     holding = [(name, tags) for name, tags in blocks if "_atom_site_fract_x" in tags]
     return holding or blocks[:1]
+
+
+def _text(data: bytes) -> str:
+    """Return the text of a file, whichever encoding its program chose."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _wanted_columns(block: gemmi.cif.Block) -> atom_sites.Tags:

@@ -68,6 +68,37 @@ def test_elements_as_people_write_them(symbol, label, element):
 
 
 @pytest.mark.parametrize(
+    "symbol, label, formula, element",
+    [
+        ("?", "HO1", "H2 Mg O2", "H"),
+        ("?", "HO1", "Ho2 O3", "Ho"),
+        ("?", "HO1", "?", "Ho"),
+        ("?", "CO1", "C O", "C"),
+        ("?", "CO1", "Co O", "Co"),
+        ("?", "NA1", "NA CL", "Na"),
+        ("?", "OH1", "Al H3 O3", "O"),
+        ("HO", "H1", "H2 O", "Ho"),
+    ],
+)
+def test_the_formula_tells_what_a_label_in_capitals_means(symbol, label, formula, element):
+    atoms = [(label, symbol, 0, 0, 0)]
+    text = cif_text(cube(4), named("P m -3 m"), atoms, f"_chemical_formula_sum '{formula}'")
+    assert _read(text).elements == (element,)
+
+
+@pytest.mark.parametrize("symbol", ["Si/Al", "(Si,Al)", "Mg&Fe"])
+def test_a_mixture_of_unknown_composition_is_no_element(symbol):
+    text = cif_text(cube(4), named("P m -3 m"), [("x", symbol, 0, 0, 0)])
+    assert _reason(text) == "unknown element"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_encodings(encoding):
+    text = "# Bärnighausen\n" + GOOD.decode()
+    assert _read(text.encode(encoding)).formula == "NaCl"
+
+
+@pytest.mark.parametrize(
     "symbol", ["Qq", "Wat", "M1", "X", "T", "99Li", "1Na", "-", "1", "''", "'Å'"]
 )
 def test_what_is_no_element_with_a_known_length(symbol):
