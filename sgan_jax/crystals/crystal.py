@@ -125,13 +125,14 @@ class Crystal:
         return operations.operation_group(self.rotations, self.translations)
 
     @functools.cached_property
-    def _stabilisers(self) -> np.ndarray:
+    def stabilisers(self) -> np.ndarray:
+        """Which operations leave each site where it is, bool [n, m]."""
         return sites.project(self._group, self.fractional, self.cell, _SAME_POSITION_ANGSTROM)[1]
 
     @functools.cached_property
     def content(self) -> sites.Content:
         """Site, operation and coordinates of every atom of the unit cell."""
-        return sites.expand(self._group, self.fractional, self._stabilisers)
+        return sites.expand(self._group, self.fractional, self.stabilisers)
 
     @functools.cached_property
     def _orbits(self) -> list[_Orbit]:
@@ -142,7 +143,7 @@ class Crystal:
         return [
             _Orbit(
                 int(multiplicities[i]),
-                self._stabilisers[i],
+                self.stabilisers[i],
                 frozenset(self.elements[j] for j in np.flatnonzero(first == i)),
             )
             for i in np.flatnonzero(first == np.arange(len(first)))

@@ -26,6 +26,12 @@ def u_from_beta(beta: np.ndarray, cell: sites.Cell) -> np.ndarray:
     return beta / (2 * np.pi**2 * lengths[_ROWS] * lengths[_COLUMNS])
 
 
+def beta_from_u(u_aniso: np.ndarray, cell: sites.Cell) -> np.ndarray:
+    """Return the matrices β_ij = 2π² a*_i a*_j U_ij [n, 3, 3]: T = exp(-h·β·h)."""
+    lengths = _reciprocal_lengths(cell)
+    return 2 * np.pi**2 * np.outer(lengths, lengths) * _matrices(u_aniso)
+
+
 def cartesian(u_aniso: np.ndarray, cell: sites.Cell) -> np.ndarray:
     """Return the tensors [n, 3, 3] in Å² on the Cartesian axes of `sites.orthogonalisation`."""
     axes = sites.orthogonalisation(cell) * _reciprocal_lengths(cell)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sgan_jax.crystals import displacements
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.diffraction.reciprocal_group import ReciprocalGroup
 
@@ -45,7 +46,7 @@ def atoms_needed(
     order = np.lexsort((np.where(anisotropic, 0.0, crystal.b_iso), anisotropic))
     chosen, counts, factors = [], [], []
     for site in order:
-        found, factor = group.atom_operations(crystal._stabilisers[site])
+        found, factor = group.atom_operations(crystal.stabilisers[site])
         chosen.append(found)
         counts.append(len(found))
         factors.append(factor)
@@ -70,20 +71,11 @@ def atoms_needed(
 
 
 def _beta(crystal: Crystal, site: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-    """Return β [n, 6] of atoms: 2π² a*i a*j Uij, turned with the operation, β' = R β Rᵀ."""
-    lengths = _reciprocal_lengths(crystal.cell)
-    u = crystal.u_aniso[site][:, [[0, 3, 4], [3, 1, 5], [4, 5, 2]]]
-    beta = 2.0 * np.pi**2 * lengths[:, None] * lengths * u
+    """Return β [n, 6] of atoms, turned with the operations, β' = R β Rᵀ."""
+    beta = displacements.beta_from_u(crystal.u_aniso[site], crystal.cell)
     beta = rotations @ beta @ rotations.transpose(0, 2, 1)
     diagonal = beta[:, [0, 1, 2], [0, 1, 2]]
     return np.concatenate((diagonal, 2.0 * beta[:, [0, 0, 1], [1, 2, 2]]), axis=1)
-
-
-def _reciprocal_lengths(cell: tuple[float, ...]) -> np.ndarray:
-    lengths = np.array(cell[:3])
-    cosines = np.cos(np.radians(cell[3:]))
-    volume = np.sqrt(1.0 - (cosines**2).sum() + 2.0 * cosines.prod())  # of a = b = c = 1
-    return np.sqrt(1.0 - cosines**2) / (lengths * volume)
 
 
 def f_squared(atoms: Atoms, hkl: np.ndarray, s_squared: np.ndarray) -> np.ndarray:
