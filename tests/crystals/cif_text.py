@@ -3,6 +3,9 @@
 from collections import Counter
 
 import numpy as np
+import pytest
+
+from sgan_jax.crystals import cif
 
 ROCK_SALT = [("Na1", "Na", 0, 0, 0), ("Cl1", "Cl", 0.5, 0.5, 0.5)]
 
@@ -31,6 +34,24 @@ def operations(*triplets: str) -> str:
 
 def cube(edge: float) -> tuple[float, ...]:
     return (edge, edge, edge, 90, 90, 90)
+
+
+def read(text: bytes, **options):
+    """Return the one crystal of a CIF."""
+    (crystal,) = cif.crystals_from_text("x.cif", text, **options)
+    return crystal
+
+
+def skip_reason(text: bytes, **options) -> str:
+    """Return why a CIF is skipped; it must be, and raise the same without a list."""
+    skipped = []
+    assert cif.crystals_from_text("x.cif", text, skipped=skipped, **options) == []
+    (entry,) = skipped
+    assert entry.file == "x.cif"
+    with pytest.raises(cif.CifError) as error:
+        cif.crystals_from_text("x.cif", text, **options)
+    assert error.value.reason == entry.reason
+    return entry.reason
 
 
 def surroundings(crystal, radius: float = 4.97) -> dict:
