@@ -75,8 +75,9 @@ def _is_cif(name: str) -> bool:
 
 
 def _folder(path: pathlib.Path) -> Iterator[Member]:
-    files = (file for file in path.rglob("*") if _is_cif(file.name) and file.is_file())
-    for name in sorted(file.relative_to(path).as_posix() for file in files):
+    files = (file for file in path.rglob("*") if _is_cif(file.name))
+    usable = (file for file in files if file.is_file() or not file.exists())  # or a dangling link
+    for name in sorted(file.relative_to(path).as_posix() for file in usable):
         yield Member(name, lambda name=name: _load(name, lambda: (path / name).open("rb")))
 
 

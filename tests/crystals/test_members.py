@@ -43,6 +43,13 @@ def _tar(folder, target, mode):
     return target
 
 
+def test_a_dangling_link_is_a_skipped_file(folder):
+    (folder / "link.cif").symlink_to("nowhere.cif")
+    skipped = []
+    assert len(list(cif.read_crystals(folder, skipped=skipped))) == len(NAMES)
+    assert [(entry.file, entry.reason) for entry in skipped] == [("link.cif", "unreadable file")]
+
+
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "tar.gz", "tar.xz"])
 def test_folders_and_archives_give_the_same_crystals(folder, tmp_path, kind):
     path = {
