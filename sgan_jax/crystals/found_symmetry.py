@@ -8,6 +8,7 @@ from sgan_jax.crystals import displacements, operations, sites, spglib_errors
 from sgan_jax.crystals.skipped import CifError
 
 SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
+_CHUNK = 200_000  # positions held at a time
 
 
 def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
@@ -42,17 +43,18 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
     group = operations.operation_group(found["rotations"], found["translations"] % 1)
     cell = sites.cell_of_metric(data.std_lattice @ data.std_lattice.T)
 
-    # One atom of the standardised cell for each orbit, and the file's atom it stands for.
-    original_of_primitive = {p: i for i, p in reversed(list(enumerate(data.mapping_to_primitive)))}
-    originals = [original_of_primitive[p] for p in data.std_mapping_to_primitive]
-    _, chosen = np.unique(data.crystallographic_orbits[originals], return_index=True)
-    rows = [(standard, i) for standard in chosen for i in members[originals[standard]]]
-    standard, atoms = (np.array(column) for column in zip(*rows, strict=True))
+    orbits = [
+        np.flatnonzero(data.crystallographic_orbits == orbit)
+        for orbit in np.unique(data.crystallographic_orbits)
+    ]
+    averaged = np.array([_averaged(positions[orbit], data, lattice.T) for orbit in orbits])
+    standard = averaged @ data.transformation_matrix.T + data.origin_shift
+    # Every atom on the first position of each orbit.
+    rows = [(k, atom) for k, orbit in enumerate(orbits) for atom in members[orbit[0]]]
+    position, atoms = (np.array(column) for column in zip(*rows, strict=True))
     site_of_atom = crystal.content.site_index[atoms]
 
-    fractional, stabilisers = sites.project(
-        group, data.std_positions[standard], cell, 2 * SYMPREC_ANGSTROM
-    )
+    fractional, stabilisers = sites.project(group, standard[position], cell, 2 * SYMPREC_ANGSTROM)
     u_aniso = _rotated(crystal, atoms, data.std_rotation_matrix, cell)
     u_aniso = displacements.symmetrised(u_aniso, stabilisers, group, cell)
     return crystals.Crystal(
@@ -80,6 +82,24 @@ def _positions(
     for atom, position in enumerate(first):
         members.setdefault(int(position), []).append(atom)
     return content.fractional[list(members)], list(members.values())
+
+
+def _averaged(orbit: np.ndarray, data: spglib.SpglibDataset, basis: np.ndarray) -> np.ndarray:
+    """Return the first of an orbit's positions [n, 3], averaged over what operations make of all.
+
+    spglib's own `std_positions` rest on one position each, which is off by as much as the origin
+    that it has found: up to the tolerance.
+    """
+    total = np.zeros(3)
+    step = max(1, _CHUNK // len(orbit))
+    for start in range(0, len(data.rotations), step):
+        rotations = data.rotations[start : start + step].astype(np.float64)
+        images = orbit @ rotations.transpose(0, 2, 1)
+        displacement = images + data.translations[start : start + step, None] - orbit[0]
+        displacement -= np.round(displacement)
+        nearest = ((displacement @ basis.T) ** 2).sum(axis=-1).argmin(axis=1)
+        total += displacement[np.arange(len(nearest)), nearest].sum(axis=0)
+    return orbit[0] + total / len(data.rotations)
 
 
 def _rotated(

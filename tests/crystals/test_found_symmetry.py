@@ -79,6 +79,24 @@ def test_found_cells_hold_the_same_atoms():
     assert surroundings(found, 4.3) == surroundings(crystal, 4.3)
 
 
+def test_an_origin_within_the_tolerance_of_the_standard_one_moves_no_atom():
+    z = 0.297603
+    gdrbte4 = cif_text(
+        (6.88039, 6.88039, 9.26312, 90, 90, 90),
+        named("P 4/n b m :1"),
+        [("Rb", "Rb", 0, 0, 0), ("Gd", "Gd", 0, 0, 0.5), ("Te", "Te", 0.145793, 0.645793, z)],
+    )
+    (crystal,) = cif.crystals_from_text("x.cif", gdrbte4)
+    content = crystal.unit_cell_sites()
+    off = content.fractional + np.array([0.0, 0.0, 0.004 / crystal.cell[2]])
+    atoms = [(f"X{i}", element, *off[i]) for i, element in enumerate(content.elements)]
+    text = cif_text(crystal.cell, named("P 1"), atoms)
+    (found,) = cif.crystals_from_text("x.cif", text, symmetry="spglib")
+    assert found.space_group_number == crystal.space_group_number == 125
+    te = found.fractional[found.elements.index("Te")]
+    np.testing.assert_allclose(min(te[2], 1 - te[2]), z, atol=1e-9)
+
+
 def test_displacement_tensors_turn_with_the_axes(shared_dir):
     (rutile,) = cif.read_crystals(shared_dir / "structures/awkward/aniso_only.cif")
     # The same atoms in P 1 with the axes renamed (c, a, b), each with its own tensor.
