@@ -19,7 +19,7 @@ from sgan_jax.crystals import cif, prototypes
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError, SkippedFile
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised whenever the same files give other crystals; part of a data set's name."""
 _SAMPLE = 20  # prototype crystals whose numbers stand for the code that makes them
 

@@ -10,7 +10,7 @@ from sgan_jax.diffraction import profile
 from sgan_jax.diffraction.instrument import Instrument
 
 # Of the crystal below: its pattern, summed over every 30 points.
-VERSIONS = (1, 1)
+VERSIONS = (1, 2)
 PATTERN = [
     0.0002,
     0.0003,
