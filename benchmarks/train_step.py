@@ -59,7 +59,11 @@ def our_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
         start = state.create_sgan_state(*networks, txs, latent=LATENT, **options)
         step = steps.make_sgan_step(*networks, txs, LATENT, moved)
     call = parallel.make_parallel_step(step)
-    data = parallel.replicate(parallel.ResidentData(patterns, labels), device)
+    both = ("labelled", "unlabelled")
+    data = parallel.ResidentData(
+        {part: parallel.distribute(patterns[None], device) for part in both},
+        {part: parallel.distribute(labels[None], device) for part in both},
+    )
     held = [parallel.replicate(start, device)]
     indices = {"labelled": np.arange(batch, dtype=np.int32)[None, None]}
     if method == "sgan":

@@ -48,6 +48,21 @@ _CRYSTALS = flags.DEFINE_string(
     "With --mode=evaluate: a CIF file, folder, zip or tar, every crystal of which is classified "
     "and compared with the symmetry that the file gives.",
 )
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator",
+    None,
+    "host:port of the first process, where a run on several machines is not started by Slurm, Open "
+    "MPI or Kubernetes, which tell it by themselves.",
+)
+_PROCESS_ID = flags.DEFINE_integer(
+    "process_id", None, "With --coordinator: which process this is, from 0."
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+    "num_processes",
+    None,
+    "With --coordinator: how many processes the run has. 1 alone: whatever started this process, "
+    "it is a run of its own.",
+)
 
 WARNING = 30  # of the standard library, whose records absl hands on
 PACKAGE = str(pathlib.Path(__file__).parent)
@@ -59,6 +74,9 @@ def main(argv: list[str]) -> None:
         if len(argv) > 1:
             raise ValueError(f"{argv[1]!r} is not a flag; flags look like --workdir=runs/demo")
         workdir = pathlib.Path(_WORKDIR.value or default_workdir())
+        from sgan_jax.training import hosts  # after the checks: jax takes seconds
+
+        hosts.start(_COORDINATOR.value, _PROCESS_ID.value, _NUM_PROCESSES.value)
         if _MODE.value == "train":
             run_training(workdir)
         else:
@@ -81,7 +99,7 @@ def run_training(workdir: pathlib.Path) -> None:
     config = given_config()
     if config is None:
         raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
-    from sgan_jax.training import train  # after the checks: jax takes seconds
+    from sgan_jax.training import train
 
     train.train(config, workdir)
     run_evaluation(workdir)

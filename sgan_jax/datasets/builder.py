@@ -17,13 +17,13 @@ import tensorflow_datasets as tfds
 import tqdm
 from tensorflow_datasets.proto import tf_example_pb2
 
-from sgan_jax.datasets import outcomes, processes
+from sgan_jax.datasets import catalogue, outcomes, processes
 from sgan_jax.datasets.sources import Source
 from sgan_jax.diffraction import profile
 from sgan_jax.diffraction.instrument import Instrument
 
 SPLIT = "patterns"  # the one TFDS split; `splits` cuts it when it is read
-FORMAT_VERSION = "1.0.0"  # of the examples' features
+FORMAT_VERSION = "1.1.0"  # of the examples' features and the files beside them
 _FILES_PER_SHARD = 4096
 
 
@@ -85,6 +85,7 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         config = self.builder_config
         started = time.perf_counter()
+        self._listed: list[tuple[str, ...]] = []
         self._tally = outcomes.Tally(len(config.source), config.max_skipped_fraction)
         results = processes.ordered_map(
             functools.partial(outcomes.outcome, config.source, config.instrument),
@@ -120,6 +121,7 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
         """Yield key and example of every new crystal of the next files."""
         for result in itertools.islice(self._results, files):
             for example in self._tally.examples(result):
+                self._listed.append(catalogue.row(example))
                 yield example["id"], example
             self._bar.set_postfix(
                 skipped=len(self._tally.skipped),
@@ -130,6 +132,7 @@ class PowderPatterns(tfds.core.ShardBasedBuilder):
 
     def _write_reports(self, folder: pathlib.Path, seconds: float) -> None:
         tally, config = self._tally, self.builder_config
+        catalogue.write(folder / catalogue.NAME, self._listed)
         _write_skipped(folder / "skipped.tsv", tally)
         _write_table(folder / "duplicates.tsv", ("id", "formula"), tally.duplicates)
         summary = {

@@ -114,6 +114,7 @@ class Tally:
             if not self._filter.is_new(found):
                 self.duplicates.append((described["id"], described["formula"]))
                 continue
+            described["id"] = " ".join(described["id"].split())  # as the catalogue has it
             while described["id"] in self._ids:  # an archive may hold a name twice
                 described["id"] += "'"  # splits go by the id
             self._ids.add(described["id"])

@@ -1,8 +1,9 @@
 """Data sets of powder patterns on disk: made when they are asked for, found again, read.
 
-A data set lives in <dir>/powder_patterns/<name>/1.0.0. Its name holds a hash of all that changes
+A data set lives in <dir>/powder_patterns/<name>/1.1.0. Its name holds a hash of all that changes
 the data, so a set that is there is the set that is asked for, and finding it reads no crystal. The
-folder appears by one rename when all is written; before that there is none of that name.
+folder appears by one rename when all is written; before that there is none of that name. What the
+crystals are is read at once, patterns only where they are asked for.
 """
 
 import contextlib
@@ -22,7 +23,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from sgan_jax.datasets import builder, outcomes
+from sgan_jax.datasets import builder, catalogue, outcomes
+from sgan_jax.datasets.catalogue import Catalogue
 from sgan_jax.datasets.sources import CifSource, PrototypeSource, Source
 from sgan_jax.diffraction.instrument import Instrument
 
@@ -30,7 +32,7 @@ _READ_AT_ONCE = 1024
 
 
 class Reflections(NamedTuple):
-    """Reflections of all crystals, one after another; float64.
+    """Reflections of several crystals, one after another; float64.
 
     Attributes:
       row_splits: int64 [N + 1]; those of crystal n are row_splits[n] to row_splits[n + 1].
@@ -43,31 +45,47 @@ class Reflections(NamedTuple):
     multiplicity_f_squared: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class PatternDataset:
-    """A data set in memory, in the order of its source.
+class StoredPatterns:
+    """The patterns of a data set on disk, read when they are asked for, as rows of an array are.
 
     Attributes:
-      ids, formula, structure_type, source: strings [N], numpy's StringDType.
-      patterns: float32 [N, points], maximum 1.
-      space_group: int32 [N], 1..230.
-      bravais: int32 [N], index into `symmetry.BRAVAIS_LATTICES`.
-      instrument: that the patterns are of.
-      reflections: None where they were not asked for.
+      shape: (N, points).
     """
 
-    ids: np.ndarray
-    formula: np.ndarray
-    structure_type: np.ndarray
-    source: np.ndarray
-    patterns: np.ndarray
-    space_group: np.ndarray
-    bravais: np.ndarray
-    instrument: Instrument
-    reflections: Reflections | None = None
+    def __init__(self, folder: pathlib.Path, points: int) -> None:
+        self._examples = _open(folder)
+        self.shape = (len(self._examples), points)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Return patterns float32 [n, points], maximum 1, of the positions `rows` [n]."""
+        rows = np.asarray(rows)
+        patterns = np.empty((len(rows), self.shape[1]), np.float32)
+        for start in range(0, len(rows), _READ_AT_ONCE):
+            some = rows[start : start + _READ_AT_ONCE].tolist()
+            for i, example in enumerate(self._examples.__getitems__(some), start):
+                patterns[i] = example["pattern"]
+        return patterns
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PatternDataset:
+    """A data set: what its crystals are, in memory, and their patterns, wherever they are.
+
+    Attributes:
+      catalogue: of the N crystals, in the order of their source.
+      patterns: float32 [N, points], maximum 1; an array, or what gives rows as an array does.
+      instrument: that the patterns are of.
+    """
+
+    catalogue: Catalogue
+    patterns: np.ndarray | StoredPatterns
+    instrument: Instrument
+
+    def __len__(self) -> int:
+        return len(self.catalogue.ids)
 
 
 def prepare(
@@ -125,40 +143,38 @@ def prepare(
     return folder
 
 
-def load(folder: pathlib.Path, *, reflections: bool = False) -> PatternDataset:
-    """Read a data set into memory."""
-    whole: Any = tfds.builder_from_directory(folder)  # its decorated methods have no types
-    reader = whole.as_data_source(builder.SPLIT)
+def load(folder: pathlib.Path) -> PatternDataset:
+    """Open a data set; its catalogue is read, its patterns are left on disk."""
     instrument = Instrument(**read_summary(folder)["identity"]["instrument"])
-    count = len(reader)
-    patterns = np.empty((count, instrument.points), np.float32)
-    columns: dict[str, list] = {name: [] for name in reader.dataset_info.features}
-    del columns["pattern"]
-    if not reflections:
-        del columns["d_angstrom"], columns["multiplicity_f_squared"]
-    for start in range(0, count, _READ_AT_ONCE):
-        positions = range(start, min(start + _READ_AT_ONCE, count))
-        for position, example in zip(positions, reader.__getitems__(positions), strict=True):
-            patterns[position] = example["pattern"]
-            for name, values in columns.items():
-                values.append(example[name])
-    return PatternDataset(
-        ids=_strings(columns["id"]),
-        formula=_strings(columns["formula"]),
-        structure_type=_strings(columns["structure_type"]),
-        source=_strings(columns["source"]),
-        patterns=patterns,
-        space_group=np.array(columns["space_group"], np.int32),
-        bravais=np.array(columns["bravais"], np.int32),
-        instrument=instrument,
-        reflections=Reflections(
-            np.cumsum([0, *map(len, columns["d_angstrom"])]),
-            np.concatenate(columns["d_angstrom"]),
-            np.concatenate(columns["multiplicity_f_squared"]),
+    listed = catalogue.read(folder / catalogue.NAME)
+    patterns = StoredPatterns(folder, instrument.points)
+    if len(patterns) != len(listed.ids):
+        raise ValueError(
+            f"{folder} holds {len(patterns)} patterns but lists {len(listed.ids)} crystals; remove "
+            "the folder, and the set is built again"
         )
-        if reflections
-        else None,
+    return PatternDataset(listed, patterns, instrument)
+
+
+def read_reflections(folder: pathlib.Path, rows: np.ndarray) -> Reflections:
+    """Read the reflections of the crystals at the positions `rows` [N]."""
+    examples = _open(folder)
+    found = []
+    for start in range(0, len(rows), _READ_AT_ONCE):
+        some = np.asarray(rows)[start : start + _READ_AT_ONCE].tolist()
+        for example in examples.__getitems__(some):
+            found.append((example["d_angstrom"], example["multiplicity_f_squared"]))
+    return Reflections(
+        np.cumsum([0, *(len(d) for d, _ in found)]),
+        np.concatenate([d for d, _ in found] or [np.empty(0)]),
+        np.concatenate([strength for _, strength in found] or [np.empty(0)]),
     )
+
+
+def _open(folder: pathlib.Path) -> Any:
+    """Return the examples of a data set, a sequence that is read as it is indexed."""
+    whole: Any = tfds.builder_from_directory(folder)  # its decorated methods have no types
+    return whole.as_data_source(builder.SPLIT)
 
 
 def read_summary(folder: pathlib.Path) -> dict:
@@ -175,10 +191,6 @@ def cache_dir() -> pathlib.Path:
     """Return the user's cache folder of this program."""
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(base) / "sgan_jax"
-
-
-def _strings(values: list[bytes]) -> np.ndarray:
-    return np.array([value.decode() for value in values], np.dtypes.StringDType())
 
 
 def _build(

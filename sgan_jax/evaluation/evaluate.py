@@ -9,7 +9,6 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import ml_collections
 import numpy as np
 from absl import logging
@@ -17,10 +16,10 @@ from flax import linen as nn
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
-from sgan_jax.datasets import splits
+from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import crystal_patterns, report, results, run_report
-from sgan_jax.training import batches, checkpoint, experiment, parallel, steps
+from sgan_jax.training import batches, checkpoint, experiment, hosts, parallel, steps
 
 
 class Trained(NamedTuple):
@@ -42,10 +41,10 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[s
     data = experiment.load_data(config)
     trained = restore(config, workdir, data.classes, data.instrument)
     test = data.split.test
-    logits = classify(config, trained, len(data.classes), data.dataset.patterns[test])
-    labels, ids = data.labels[test], data.dataset.ids[test]
+    logits = classify(config, trained, len(data.classes), data.dataset.patterns, test)
+    labels, ids = data.labels[test], data.dataset.catalogue.ids[test]
     metrics = _metrics(config, trained, data.class_names, config.data.split, labels, logits)
-    if jax.process_index() == 0:
+    if hosts.is_first():
         _write(workdir, metrics, ids, labels, logits)
         page = run_report.contents(
             config,
@@ -91,10 +90,10 @@ def evaluate_crystals(
     logging.info("left out, of a class that the model does not know: %d crystals", len(unknown))
     if not len(known):
         raise ValueError(f"{path}: the model knows the class of none of its {len(labels)} crystals")
-    logits = classify(config, trained, len(classes), found.patterns[known])
+    logits = classify(config, trained, len(classes), found.patterns, known)
     names = symmetry.class_names(config.task.name, classes)
     metrics = _metrics(config, trained, names, "crystals", labels[known], logits)
-    if jax.process_index() == 0:
+    if hosts.is_first():
         folder = workdir / f"crystals_{path.resolve().name.split('.')[0]}"
         folder.mkdir(exist_ok=True)
         left_out = [(found.ids[i], int(found.space_group[i])) for i in unknown]
@@ -150,37 +149,50 @@ def run_classes(config: ml_collections.ConfigDict) -> tuple:
 
 
 def classify(
-    config: ml_collections.ConfigDict, trained: Trained, classes: int, patterns: np.ndarray
+    config: ml_collections.ConfigDict,
+    trained: Trained,
+    classes: int,
+    patterns: np.ndarray | powder_patterns.StoredPatterns,
+    rows: np.ndarray,
 ) -> np.ndarray:
-    """Return the logits [N, C] of patterns [N, P], by the best parameters of a run."""
+    """Return the logits [n, C] of patterns [N, P] at the rows [n], by a run's best parameters."""
     return predict_logits(
         experiment.make_networks(config, classes).discriminator,
         experiment.discriminator_params(trained.best),
-        patterns + np.float32(config.data.intensity_offset),
+        patterns,
+        rows,
+        offset=config.data.intensity_offset,
         batch_size=config.eval.batch_size,
     )
 
 
 def predict_logits(
-    discriminator: nn.Module, params: Any, patterns: np.ndarray, *, batch_size: int
+    discriminator: nn.Module,
+    params: Any,
+    patterns: np.ndarray | powder_patterns.StoredPatterns,
+    rows: np.ndarray,
+    *,
+    offset: float,
+    batch_size: int,
 ) -> np.ndarray:
-    """Return logits [N, C] of patterns [N, P] in batches over this host's devices.
+    """Return the logits [n, C] of patterns [N, P] + offset at the rows [n], on all hosts.
 
-    Each host of a run classifies all of them, so that it has all the answers.
+    In batches of `batch_size` on each device; each host reads the patterns of its own devices.
     """
     call = parallel.make_parallel_evaluation(steps.make_evaluation_step(discriminator))
-    devices = parallel.device_count()
-    batch_size = min(batch_size, -(-len(patterns) // devices))
-    no_labels = np.zeros(len(patterns), np.int32)
-    resident = parallel.ResidentData(*parallel.replicate((patterns, no_labels)))
+    devices, here = parallel.device_count(), parallel.local_devices()
+    share = batches.evaluation_share(rows, devices=devices)[here]
+    read = patterns[share.ravel()].reshape(*share.shape, -1) + np.float32(offset)
+    resident, no_labels = parallel.distribute((read, np.zeros(share.shape, np.int32)))
     params = parallel.replicate(params)
     parts = []
-    for indices, mask in batches.padded_batches(
-        np.arange(len(patterns)), devices=devices, batch_size=batch_size
+    for positions, mask in batches.padded_batches(
+        len(rows), devices=devices, batch_size=batch_size
     ):
-        _, logits = call(params, resident, indices, mask)
-        parts.append(np.asarray(logits)[mask > 0])
-    return np.concatenate(parts)
+        _, logits = call(params, resident, no_labels, positions[here], mask[here])
+        parts.append(np.asarray(logits))
+    dealt = np.concatenate(parts, axis=1)[:, : share.shape[1]]
+    return batches.in_order(hosts.gather(dealt), len(rows))
 
 
 def _metrics(

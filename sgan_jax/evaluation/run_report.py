@@ -54,18 +54,17 @@ def examples(data: experiment.Data) -> list[tuple[str, str, np.ndarray]]:
 
     One of the test part where that has any.
     """
+    crystals = data.dataset.catalogue
     order = np.concatenate([data.split.test, np.arange(len(data.dataset))])
     found = []
     for index, lattice in enumerate(symmetry.BRAVAIS_LATTICES):
-        members = order[data.dataset.bravais[order] == index]
+        members = order[crystals.bravais[order] == index]
         if len(members):
             first = members[0]
-            number = int(data.dataset.space_group[first])
+            number = int(crystals.space_group[first])
             symbol = symmetry.SPACE_GROUP_SYMBOLS[number - 1]
-            note = (
-                f"{data.dataset.formula[first]} · {symbol} ({number}) · {data.dataset.ids[first]}"
-            )
-            found.append((lattice, note, data.dataset.patterns[first]))
+            note = f"{crystals.formula[first]} · {symbol} ({number}) · {crystals.ids[first]}"
+            found.append((lattice, note, data.dataset.patterns[members[:1]][0]))
     return found
 
 
@@ -94,7 +93,7 @@ def facts(
         ("patterns in the data set", report.thousands(len(data.dataset))),
         (
             "structure types among them",
-            report.thousands(len(np.unique(data.dataset.structure_type))),
+            report.thousands(len(np.unique(data.dataset.catalogue.structure_type))),
         ),
         (
             "instrument",

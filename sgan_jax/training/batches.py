@@ -1,7 +1,12 @@
-"""Which patterns are in which batch: indices that depend on the seed and the step, on nothing else.
+"""Which patterns are in which batch: positions that depend on the seed and the step, nothing else.
 
-No iterator, hence no state to save: a run restarted at step s asks for the batches of step s. The
-patterns themselves stay on the devices (`parallel`) and are gathered there by these indices.
+No iterator, hence no state to save: a run restarted at step s asks for the batches of step s.
+
+A part of the data is dealt out to as many lanes as the global batch has places: lane l gets the
+part's members l, l + lanes, l + 2 lanes, ... and gives one of them to every batch, each once before
+any of them again, in an order drawn anew. A device owns the lanes of its places in the batch, so it
+needs the patterns of those lanes only, and so does its host; and a batch holds the same patterns
+however many devices share it.
 """
 
 import functools
@@ -9,32 +14,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
-PARTS = ("labelled", "unlabelled")  # a stream of its own for each
+# A stream of its own for each; a name's place is part of the seeds.
+PARTS = ("labelled", "unlabelled")
 
 
-@functools.lru_cache(maxsize=8)
-def epoch_order(seed: int, part: str, size: int, epoch: int) -> np.ndarray:
-    """Return the order [size] in which one epoch walks through a part."""
-    sequence = np.random.SeedSequence([seed, PARTS.index(part), epoch])
-    order = np.random.Generator(np.random.Philox(sequence)).permutation(size).astype(np.int32)
-    order.flags.writeable = False  # the cache hands the same array to every caller
-    return order
+def share(part_indices: np.ndarray, *, devices: int, batch_size: int) -> np.ndarray:
+    """Return int64 [devices, n]: the indices of the patterns that each device holds of a part.
 
-
-def sample_positions(seed: int, part: str, size: int, start: int, count: int) -> np.ndarray:
-    """Return positions [count] within the part of the samples start, start + 1, ... of the run.
-
-    Epochs follow one another without a gap: a batch at the end of an epoch is filled from the next.
+    Those of its lanes, one of each, then the next of each, ...; rows are filled up by the part's
+    first. A part smaller than the global batch is repeated, so that every lane has a member.
     """
-    position = np.arange(start, start + count)
-    epoch, offset = np.divmod(position, size)
-    return np.concatenate(
-        [epoch_order(seed, part, size, e)[offset[epoch == e]] for e in np.unique(epoch).tolist()]
-    )
+    lanes = devices * batch_size
+    members = _at_least_one_a_lane(part_indices, lanes)
+    rounds = -(-len(members) // lanes)
+    filled = np.full(rounds * lanes, members[0], np.int64)
+    filled[: len(members)] = members
+    return filled.reshape(rounds, devices, batch_size).swapaxes(0, 1).reshape(devices, -1)
 
 
-def call_indices(
-    part_indices: np.ndarray,
+def call_positions(
+    part_size: int,
     *,
     seed: int,
     part: str,
@@ -43,26 +42,64 @@ def call_indices(
     devices: int,
     batch_size: int,
 ) -> np.ndarray:
-    """Return int32 [devices, steps, batch_size] of patterns for the steps of one compiled call.
+    """Return int32 [devices, steps, batch_size]: positions within each device's `share`.
 
     Args:
-      part_indices: [n] indices of the part's patterns in the data set.
+      part_size: patterns in the part.
       seed: of the run.
       part: 'labelled' or 'unlabelled'.
       first_step: steps done before this call.
       steps: in this call.
-      devices: all of the run's; the global batch is devices * batch_size and does not depend on
-        how it is cut.
+      devices: all of the run's.
       batch_size: per device.
     """
-    if not len(part_indices):
-        raise ValueError(f"the {part} part is empty; use a larger data set or another percentage")
-    global_batch = devices * batch_size
-    positions = sample_positions(
-        seed, part, len(part_indices), first_step * global_batch, steps * global_batch
+    lanes = devices * batch_size
+    turn = np.stack(
+        [
+            _turns(seed, part, part_size, lanes, step)
+            for step in range(first_step, first_step + steps)
+        ]
     )
-    indices = part_indices[positions].astype(np.int32)
-    return np.ascontiguousarray(indices.reshape(steps, devices, batch_size).swapaxes(0, 1))
+    place = np.arange(batch_size)
+    positions = turn.reshape(steps, devices, batch_size) * batch_size + place[None, None, :]
+    return np.ascontiguousarray(positions.swapaxes(0, 1), dtype=np.int32)
+
+
+def _turns(seed: int, part: str, part_size: int, lanes: int, step: int) -> np.ndarray:
+    """Return int64 [lanes]: which of its members each lane gives to the batch of a step."""
+    sizes = _lane_sizes(part_size, lanes)
+    epochs, offsets = np.divmod(step, sizes)
+    turns = np.empty(lanes, np.int64)
+    for epoch in np.unique(epochs).tolist():  # the lanes' sizes differ by one, so one or two
+        now = epochs == epoch
+        order = epoch_orders(seed, part, part_size, lanes, epoch)
+        turns[now] = order[now, offsets[now]]
+    return turns
+
+
+@functools.lru_cache(maxsize=8)
+def epoch_orders(seed: int, part: str, part_size: int, lanes: int, epoch: int) -> np.ndarray:
+    """Return the order [lanes, n] in which each lane walks through its members in an epoch.
+
+    A lane of n - 1 members has n - 1 last.
+    """
+    sizes = _lane_sizes(part_size, lanes)
+    sequence = np.random.SeedSequence([seed, PARTS.index(part), epoch])
+    keys = np.random.Generator(np.random.Philox(sequence)).random((lanes, sizes.max()))
+    keys[np.arange(sizes.max())[None, :] >= sizes[:, None]] = 2.0
+    order = np.argsort(keys, axis=1)
+    order.flags.writeable = False  # the cache hands the same array to every caller
+    return order
+
+
+def _lane_sizes(part_size: int, lanes: int) -> np.ndarray:
+    return np.maximum(1, (part_size - np.arange(lanes) + lanes - 1) // lanes)
+
+
+def _at_least_one_a_lane(part_indices: np.ndarray, lanes: int) -> np.ndarray:
+    if not len(part_indices):
+        raise ValueError("a part of the data is empty; use a larger data set or another percentage")
+    return part_indices if len(part_indices) >= lanes else np.resize(part_indices, lanes)
 
 
 def total_steps(*, steps: int, epochs: int, part_size: int, global_batch: int) -> int:
@@ -70,18 +107,27 @@ def total_steps(*, steps: int, epochs: int, part_size: int, global_batch: int) -
     return steps or -(-epochs * part_size // global_batch)
 
 
-def padded_batches(
-    part_indices: np.ndarray, *, devices: int, batch_size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (indices, mask), each int32 [devices, batch_size], once through a part in its order.
+def evaluation_share(part_indices: np.ndarray, *, devices: int) -> np.ndarray:
+    """Return int64 [devices, n]: the part dealt out to the devices one by one (`share`)."""
+    return share(part_indices, devices=devices, batch_size=1)
 
-    The last batch is filled up with the part's first pattern, which the mask (0) leaves out.
+
+def padded_batches(
+    part_size: int, *, devices: int, batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (positions in `evaluation_share`, mask), int32 [devices, batch_size], once through.
+
+    The mask is 0 where a position fills up: of the last batch, and of a device with one fewer.
     """
-    global_batch = devices * batch_size
-    shape = (devices, batch_size)
-    for start in range(0, len(part_indices), global_batch):
-        real = part_indices[start : start + global_batch]
-        padding = global_batch - len(real)
-        indices = np.pad(real, (0, padding), constant_values=part_indices[0]).astype(np.int32)
-        mask = np.pad(np.ones(len(real), np.int32), (0, padding))
-        yield indices.reshape(shape), mask.reshape(shape)
+    width = -(-part_size // devices)
+    batch_size = min(batch_size, width)
+    for start in range(0, width, batch_size):
+        position = np.arange(start, start + batch_size)
+        mask = position[None, :] * devices + np.arange(devices)[:, None] < part_size
+        positions = np.broadcast_to(np.minimum(position, width - 1), mask.shape)
+        yield positions.astype(np.int32), mask.astype(np.int32)
+
+
+def in_order(dealt: np.ndarray, part_size: int) -> np.ndarray:
+    """Return [part_size, ...] of what was computed for an `evaluation_share` [devices, n, ...]."""
+    return dealt.swapaxes(0, 1).reshape(-1, *dealt.shape[2:])[:part_size]

@@ -12,6 +12,8 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from sgan_jax.training import hosts
+
 
 class Restored(NamedTuple):
     """What a checkpoint holds."""
@@ -22,12 +24,22 @@ class Restored(NamedTuple):
 
 
 class Checkpoints:
-    """Write and read one kind of checkpoint; a context manager that waits for the last write."""
+    """Write and read one kind of checkpoint; a context manager that waits for the last write.
+
+    The first process writes and reads; the others are told what it has read.
+    """
 
     def __init__(self, folder: pathlib.Path, *, keep: int) -> None:
+        self._manager: ocp.CheckpointManager | None = None
+        if not hosts.is_first():
+            return
+        folder.mkdir(parents=True, exist_ok=True)  # orbax does not, with active_processes
         self._manager = ocp.CheckpointManager(
             folder.resolve(),  # orbax wants an absolute path
             options=ocp.CheckpointManagerOptions(
+                create=False,
+                # orbax waits for all processes otherwise
+                multiprocessing_options=ocp.options.MultiprocessingOptions(active_processes={0}),
                 preservation_policy=preservation_policy.LatestN(keep),
                 cleanup_tmp_directories=True,  # of a killed run
             ),
@@ -41,6 +53,8 @@ class Checkpoints:
         Nothing happens where that step or a later one is there: a run that was killed and repeats
         its last steps has written the same before.
         """
+        if self._manager is None:
+            return
         newest = self._manager.latest_step()
         if newest is not None and newest >= step:
             return
@@ -55,6 +69,14 @@ class Checkpoints:
         Raises:
           ValueError: the checkpoint's arrays do not fit `like`.
         """
+        return hosts.from_first(lambda: self._restore(like))
+
+    def notes(self) -> dict[str, Any] | None:
+        """Return the JSON of the newest checkpoint, None where there is none."""
+        return hosts.from_first(self._notes)
+
+    def _restore(self, like: Any) -> Restored | None:
+        assert self._manager is not None  # of the first process
         step = self._manager.latest_step()
         if step is None:
             return None
@@ -65,8 +87,8 @@ class Checkpoints:
         _check_shapes(restored["state"], like)
         return Restored(step, restored["state"], restored["notes"])
 
-    def notes(self) -> dict[str, Any] | None:
-        """Return the JSON of the newest checkpoint, None where there is none."""
+    def _notes(self) -> dict[str, Any] | None:
+        assert self._manager is not None  # of the first process
         step = self._manager.latest_step()
         if step is None:
             return None
@@ -77,8 +99,9 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._manager.wait_until_finished()
-        self._manager.close()
+        if self._manager is not None:
+            self._manager.wait_until_finished()
+            self._manager.close()
 
 
 def latest(workdir: pathlib.Path, *, keep: int) -> Checkpoints:

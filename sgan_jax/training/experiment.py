@@ -4,7 +4,8 @@ The shell's unpacking of the ConfigDict; everything it calls takes plain argumen
 """
 
 import dataclasses
-from collections.abc import Callable
+import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +18,16 @@ from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.models import generator as generators
 from sgan_jax.models import resnet
-from sgan_jax.training import augment, batches, optimizers, released_sgan_step, state, steps
+from sgan_jax.training import (
+    augment,
+    batches,
+    hosts,
+    optimizers,
+    parallel,
+    released_sgan_step,
+    state,
+    steps,
+)
 
 
 class Data(NamedTuple):
@@ -35,26 +45,31 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     """Build the data set if it is not there, read it and cut it into parts."""
     instrument = make_instrument(config.instrument)
     data = config.data
-    path = powder_patterns.prepare(
-        source=data.source,
-        cif_path=data.cif_path,
-        prototype_crystals=data.prototype_crystals,
-        prototype_seed=data.prototype_seed,
-        symmetry=data.symmetry,
-        b_iso_default=data.b_iso_default,
-        max_skipped_fraction=data.max_skipped_fraction,
-        dir=data.dir,
-        processes=data.processes,
-        instrument=instrument,
-    )
-    dataset = powder_patterns.load(path)
-    task = config.task
-    classes = symmetry.class_list(task.name, task.classes, dataset.space_group, task.min_count)
-    labels = symmetry.class_indices(task.name, classes, dataset.space_group)
+
+    def prepare() -> pathlib.Path:
+        return powder_patterns.prepare(
+            source=data.source,
+            cif_path=data.cif_path,
+            prototype_crystals=data.prototype_crystals,
+            prototype_seed=data.prototype_seed,
+            symmetry=data.symmetry,
+            b_iso_default=data.b_iso_default,
+            max_skipped_fraction=data.max_skipped_fraction,
+            dir=data.dir,
+            processes=data.processes,
+            instrument=instrument,
+        )
+
+    hosts.from_first(prepare)
+    # The others find what the first has built; or build their own, where they share no disk.
+    dataset = powder_patterns.load(prepare())
+    crystals, task = dataset.catalogue, config.task
+    classes = symmetry.class_list(task.name, task.classes, crystals.space_group, task.min_count)
+    labels = symmetry.class_indices(task.name, classes, crystals.space_group)
     split = splits.split(
         labels,
-        dataset.structure_type,
-        dataset.ids,
+        crystals.structure_type,
+        crystals.ids,
         split=data.split,
         split_seed=data.split_seed,
         test_fraction=data.test_fraction,
@@ -75,6 +90,27 @@ def make_instrument(fields: ml_collections.ConfigDict) -> instruments.Instrument
         if name != "preset" and value is not None
     }
     return dataclasses.replace(preset, name=f"{preset.name}_modified", **given) if given else preset
+
+
+def place_data(
+    data: Data, batch_sizes: Mapping[str, int], *, offset: float
+) -> parallel.ResidentData:
+    """Read the patterns of this host's devices and put each device's share on it.
+
+    Args:
+      data: its parts named in `batch_sizes`, and the validation part.
+      batch_sizes: per device, of each part that is trained on.
+      offset: added to every pattern.
+    """
+    patterns, labels = {}, {}
+    for part, size in (*batch_sizes.items(), ("validation", 1)):
+        rows = batches.share(
+            getattr(data.split, part), devices=parallel.device_count(), batch_size=size
+        )[parallel.local_devices()]
+        read = data.dataset.patterns[rows.ravel()] + np.float32(offset)
+        patterns[part] = parallel.distribute(read.reshape(*rows.shape, -1))
+        labels[part] = parallel.distribute(data.labels[rows])
+    return parallel.ResidentData(patterns, labels)
 
 
 def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Networks:

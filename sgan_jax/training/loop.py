@@ -25,6 +25,7 @@ class Progress:
 
     step: int = 0
     total: int = 0  # steps of the whole run
+    global_batch: int = 0  # labelled patterns a step, on all devices
     seconds: float = 0.0  # of training, validation and saving, in all the starts of the run
     best_accuracy: float = -1.0  # on the validation part
     best_step: int = 0
@@ -45,7 +46,7 @@ class Schedule:
 class Outlets:
     """Where the loop's results go."""
 
-    metrics: writer.MetricsWriter
+    metrics: writer.MetricsWriter | writer.SilentWriter
     latest: checkpoint.Checkpoints
     best: checkpoint.Checkpoints
     config: dict[str, Any]  # saved with each checkpoint

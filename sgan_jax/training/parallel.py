@@ -1,8 +1,9 @@
-"""The only file that knows about devices: what lives on them, and how a step runs on all of them.
+"""The only file that knows about devices: what lies on them, and how a step runs on all of them.
 
-The state and the data set are replicated: each device holds all of them. Per call, only indices of
-patterns travel to the devices; each gathers its own batches. With several hosts, each gives the
-indices of its own devices, and the step's averages and sums run over all devices of all hosts.
+The state is replicated: each device holds all of it. The patterns are dealt out: each device holds
+those it puts into batches (`batches`). Per call, only positions travel to the devices; each gathers
+its own batches. With several hosts (`hosts`), each hands over what concerns its own devices, and
+the step's averages and sums run over all devices of all hosts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +21,21 @@ Array = jax.Array
 
 
 class ResidentData(NamedTuple):
-    """A data set as it lies on every device."""
+    """Parts of a data set as they lie on the devices; per part, n differs."""
 
-    patterns: Array  # float32 [N, P]
-    labels: Array  # int32 [N], class indices
+    patterns: Mapping[str, Array]  # float32 [devices of this host, n, P]
+    labels: Mapping[str, Array]  # int32 [devices of this host, n], class indices
 
 
 def device_count() -> int:
-    """Return the number of devices of this host, between which it divides its batches."""
-    return jax.local_device_count()
+    """Return the number of devices of the run, on all its hosts."""
+    return jax.device_count()
+
+
+def local_devices() -> slice:
+    """Return which of the run's devices are this host's."""
+    count = jax.local_device_count()  # the same on every host
+    return slice(jax.process_index() * count, (jax.process_index() + 1) * count)
 
 
 def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
@@ -36,54 +43,64 @@ def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
 
     Do this to a new or restored state before its first step, which reuses its memory.
     """
-    mesh = Mesh(np.asarray(devices or jax.local_devices()), (AXIS,))
     # By way of the host: an array that lies on one of the devices already would be shared, not
     # copied, and the first step would delete the caller's own.
-    on_host = jax.device_get(tree)
-    return jax.device_put(on_host, NamedSharding(mesh, PartitionSpec()), may_alias=False)
+    return _put(jax.device_get(tree), PartitionSpec(), devices)
+
+
+def distribute(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
+    """Put row i of each array [devices, ...] on the i-th of this host's devices (or of those)."""
+    return _put(tree, PartitionSpec(AXIS), devices)
+
+
+def _put(tree: Any, spec: PartitionSpec, devices: Sequence[jax.Device] | None) -> Any:
+    mesh = Mesh(np.asarray(devices or jax.local_devices()), (AXIS,))
+    return jax.device_put(tree, NamedSharding(mesh, spec), may_alias=False)
 
 
 def make_parallel_step(
     step: Callable[[Any, Mapping[str, Array]], tuple[Any, dict[str, Array]]],
 ) -> Callable[[Any, ResidentData, Mapping[str, np.ndarray]], tuple[Any, dict[str, Array]]]:
-    """Make call(state, data, indices) -> (state, metrics) of a per-device step.
+    """Make call(state, data, positions) -> (state, metrics) of a per-device step.
 
-    `state` and `data` are replicated; `state` is given away. `indices` holds int32
-    [devices, steps, batch] for 'labelled' and, where the step needs them, 'unlabelled' patterns.
-    The metrics are float32 [steps]. Another number of steps is another compilation; a single step
-    is compiled without a loop around it, because on CPU a step inside a loop is many times slower.
+    `state` is replicated and given away; `data` is distributed. `positions` holds int32
+    [devices of this host, steps, batch] for 'labelled' and, where the step needs them, 'unlabelled'
+    patterns. The metrics are float32 [steps]. Another number of steps is another compilation; a
+    single step is compiled without a loop around it, because on CPU a step inside a loop is many
+    times slower.
     """
 
-    def device_call(state, data, indices):
-        def one(state, indices):
-            return step(state, gather_batch(data, indices))
+    def device_call(state, data, positions):
+        def one(state, positions):
+            return step(state, gather_batch(data, positions))
 
-        if indices["labelled"].shape[0] > 1:
-            return lax.scan(one, state, indices)
-        state, sums = one(state, {part: index[0] for part, index in indices.items()})
+        if positions["labelled"].shape[0] > 1:
+            return lax.scan(one, state, positions)
+        state, sums = one(state, {part: position[0] for part, position in positions.items()})
         return state, {name: value[None] for name, value in sums.items()}
 
     return jax.pmap(
-        device_call, AXIS, in_axes=(None, None, 0), out_axes=(None, None), donate_argnums=0
+        device_call, AXIS, in_axes=(None, 0, 0), out_axes=(None, None), donate_argnums=0
     )
 
 
 def make_parallel_evaluation(
     step: Callable[[Any, Array, Array, Array], tuple[metrics.Counts, Array]],
-) -> Callable[[Any, ResidentData, np.ndarray, np.ndarray], tuple[metrics.Counts, Array]]:
-    """Make call(params, data, indices, mask) -> (counts over all devices, logits).
+) -> Callable[[Any, Array, Array, np.ndarray, np.ndarray], tuple[metrics.Counts, Array]]:
+    """Make call(params, patterns, labels, positions, mask) -> (counts over all devices, logits).
 
-    `indices` int32 [devices, batch] and `mask` [devices, batch], 0 where an index is padding;
-    logits [devices, batch, K], of this host's devices.
+    `patterns` and `labels` are a part of `ResidentData`; `positions` int32 and `mask`
+    [devices of this host, batch], 0 where a position is padding; logits
+    [devices of this host, batch, K].
     """
 
-    def device_call(params, data, indices, mask):
-        return step(params, data.patterns[indices], data.labels[indices], mask)
+    def device_call(params, patterns, labels, positions, mask):
+        return step(params, patterns[positions], labels[positions], mask)
 
-    return jax.pmap(device_call, AXIS, in_axes=(None, None, 0, 0), out_axes=(None, 0))
+    return jax.pmap(device_call, AXIS, in_axes=(None, 0, 0, 0, 0), out_axes=(None, 0))
 
 
-def gather_batch(data: ResidentData, indices: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the batch of the indices [B] of each part."""
-    batch = {part: data.patterns[index] for part, index in indices.items()}
-    return {**batch, "labels": data.labels[indices["labelled"]]}
+def gather_batch(data: ResidentData, positions: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the batch of the positions [B] of each part, on one device."""
+    batch = {part: data.patterns[part][position] for part, position in positions.items()}
+    return {**batch, "labels": data.labels["labelled"][positions["labelled"]]}

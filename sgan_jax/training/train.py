@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import ml_collections
-import numpy as np
 from absl import logging
 
 from sgan_jax import config as configuration
@@ -16,6 +15,7 @@ from sgan_jax.training import (
     batches,
     checkpoint,
     experiment,
+    hosts,
     loop,
     parallel,
     steps,
@@ -32,14 +32,17 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       ValueError: the workdir holds a run of another configuration.
       FloatingPointError: a loss or a parameter is not finite.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
+    if hosts.is_first():
+        workdir.mkdir(parents=True, exist_ok=True)
     with (
         checkpoint.latest(workdir, keep=config.checkpoint.keep) as latest,
         checkpoint.best(workdir) as best,
     ):
         notes = latest.notes()
         begun = notes or best.notes()
-        _remember(config, workdir / "config.json", begun=begun is not None)
+        hosts.from_first(
+            lambda: _remember(config, workdir / "config.json", begun=begun is not None)
+        )
         if notes is not None and notes["progress"]["step"] == notes["progress"]["total"]:
             total = notes["progress"]["total"]
             logging.info("%s is trained already, all %d steps", workdir, total)
@@ -54,9 +57,10 @@ def _train(
     best: checkpoint.Checkpoints,
 ) -> None:
     data = experiment.load_data(config)
-    splits.write_split(workdir / "split.tsv", data.split, data.dataset.ids)
-    devices = parallel.device_count()
-    global_batch = devices * config.train.batch_size
+    if hosts.is_first():
+        splits.write_split(workdir / "split.tsv", data.split, data.dataset.catalogue.ids)
+    notes = latest.notes()
+    batch_size, global_batch = _batch_sizes(config, notes)
     counted = "unlabelled" if config.method == "sgan" else "labelled"  # what an epoch goes through
     total = batches.total_steps(
         steps=config.train.steps,
@@ -68,42 +72,38 @@ def _train(
         config, data, total_steps=total, global_batch=global_batch
     )
     _introduce(config, data, state, total, global_batch)
-    progress = loop.Progress(total=total)
+    progress = loop.Progress(total=total, global_batch=global_batch)
     if (restored := latest.restore(state)) is not None:
         state, progress = restored.state, loop.Progress(**restored.notes["progress"])
-        if progress.total != total:
-            raise ValueError(
-                f"{workdir} was begun as a run of {progress.total} steps, now it would be {total}: "
-                f"there are {devices} devices now; use as many as then, or another --workdir"
-            )
         logging.info("going on after step %d of %d", progress.step, total)
 
-    patterns = data.dataset.patterns + np.float32(config.data.intensity_offset)
-    # Patterns of no class are in no part; any index will do for them.
-    labels = np.maximum(data.labels, 0).astype(np.int32)
-    resident = parallel.ResidentData(*parallel.replicate((patterns, labels)))
-    call = parallel.make_parallel_step(step)
-    parts = {"labelled": data.split.labelled}
+    sizes = {"labelled": batch_size}
     if config.method == "sgan":
-        parts["unlabelled"] = data.split.unlabelled
+        sizes["unlabelled"] = batch_size
+    resident = experiment.place_data(data, sizes, offset=config.data.intensity_offset)
+    call = parallel.make_parallel_step(step)
 
     def advance(state: Any, first_step: int, step_count: int) -> tuple[Any, loop.Sums]:
-        indices = {
-            part: batches.call_indices(
-                members,
+        positions = {
+            part: batches.call_positions(
+                len(getattr(data.split, part)),
                 seed=config.seed,
                 part=part,
                 first_step=first_step,
                 steps=step_count,
-                devices=devices,
-                batch_size=config.train.batch_size,
-            )
-            for part, members in parts.items()
+                devices=parallel.device_count(),
+                batch_size=size,
+            )[parallel.local_devices()]
+            for part, size in sizes.items()
         }
-        return call(state, resident, indices)
+        return call(state, resident, positions)
 
     validate = make_validation(config, data, resident)
-    metrics = writer.MetricsWriter(workdir, first_step=progress.step, total_steps=total)
+    metrics = (
+        writer.MetricsWriter(workdir, first_step=progress.step, total_steps=total)
+        if hosts.is_first()
+        else writer.SilentWriter()
+    )
     schedule = loop.Schedule(
         per_call=config.train.steps_per_call or (1 if jax.default_backend() == "cpu" else 50),
         log_every=config.train.log_every_steps,
@@ -136,17 +136,54 @@ def make_validation(
     def validate(state: Any) -> dict[str, float]:
         params = experiment.discriminator_params(state)
         total = None
-        for indices, mask in batches.padded_batches(
-            data.split.validation,
+        here = parallel.local_devices()
+        for positions, mask in batches.padded_batches(
+            len(data.split.validation),
             devices=parallel.device_count(),
             batch_size=config.eval.batch_size,
         ):
-            counted, _ = evaluate(params, resident, indices, mask)
+            counted, _ = evaluate(
+                params,
+                resident.patterns["validation"],
+                resident.labels["validation"],
+                positions[here],
+                mask[here],
+            )
             total = counted if total is None else counts.add(total, counted)
         summary = counts.summary(jax.device_get(total))
         return {"loss": summary["loss"], "accuracy": summary["top1"]}
 
     return validate
+
+
+def _batch_sizes(
+    config: ml_collections.ConfigDict, notes: dict[str, Any] | None
+) -> tuple[int, int]:
+    """Return the batch per device and the global batch, which a run keeps all its life.
+
+    Raises:
+      ValueError: the run goes on with devices that cannot share its global batch evenly.
+    """
+    devices = parallel.device_count()
+    if notes is None:
+        return config.train.batch_size, devices * config.train.batch_size
+    global_batch = notes["progress"]["global_batch"]
+    before = global_batch // config.train.batch_size
+    if global_batch % devices:
+        fitting = [n for n in range(1, global_batch + 1) if global_batch % n == 0]
+        raise ValueError(
+            f"the run was begun on {before} devices with batches of {global_batch}, which "
+            f"{devices} devices cannot share evenly; use {', '.join(map(str, fitting))} devices"
+        )
+    if devices != before:
+        logging.info(
+            "begun on %d devices, going on with %d: the batch stays %d, %d on each device",
+            before,
+            devices,
+            global_batch,
+            global_batch // devices,
+        )
+    return global_batch // devices, global_batch
 
 
 def _remember(config: ml_collections.ConfigDict, path: pathlib.Path, *, begun: bool) -> None:
@@ -179,11 +216,12 @@ def _introduce(
     )
     logging.info("parameters: %s; %d classes", parameters, len(data.classes))
     logging.info(
-        "batches of %d (%d on each of %d %s devices); %s = %d steps",
+        "batches of %d (%d on each of %d %s devices of %d hosts); %s = %d steps",
         global_batch,
-        config.train.batch_size,
+        global_batch // parallel.device_count(),
         parallel.device_count(),
         jax.default_backend(),
+        jax.process_count(),
         f"{config.train.epochs} epochs" if not config.train.steps else "train.steps",
         total,
     )

@@ -60,6 +60,19 @@ class MetricsWriter:
         self._lines.close()
 
 
+class SilentWriter:
+    """Stands for a `MetricsWriter` where another process writes."""
+
+    def write(self, step: int, kind: str, values: Mapping[str, float], **clock: float) -> None:
+        """Write nothing."""
+
+    def progress(self, step: int) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
 def read_metrics(path: pathlib.Path) -> list[dict[str, Any]]:
     """Return the lines of a metrics.jsonl; a last line cut short by a kill is left out."""
     lines = []

@@ -31,25 +31,27 @@ def stored_bytes(folder: pathlib.Path) -> dict[str, bytes]:
 
 def test_examples_are_the_simulated_crystals(tmp_path, settings):
     path = write_zip(tmp_path / "salts.zip", rock_salts(20))
-    data = powder_patterns.load(
-        powder_patterns.prepare(cif_path=path, **settings), reflections=True
-    )
+    folder = powder_patterns.prepare(cif_path=path, **settings)
+    data = powder_patterns.load(folder)
     crystals = list(cif.read_crystals(path))
-    assert data.ids.tolist() == [crystal.id for crystal in crystals]
-    assert data.formula.tolist() == [crystal.formula for crystal in crystals]
-    assert data.structure_type.tolist() == [crystal.structure_type for crystal in crystals]
-    assert set(data.source.tolist()) == {"salts.zip"}
-    assert data.patterns.dtype == np.float32
+    listed = data.catalogue
+    assert listed.ids.tolist() == [crystal.id for crystal in crystals]
+    assert listed.formula.tolist() == [crystal.formula for crystal in crystals]
+    assert listed.structure_type.tolist() == [crystal.structure_type for crystal in crystals]
+    assert set(listed.source.tolist()) == {"salts.zip"}
     assert data.instrument == settings["instrument"]
-    np.testing.assert_array_equal(data.space_group, 225)
-    np.testing.assert_array_equal(data.bravais, 0)
-    for row, crystal in enumerate(crystals):
-        expected = profile.simulate(crystal, settings["instrument"]).intensity
-        np.testing.assert_array_equal(data.patterns[row], expected.astype(np.float32))
-        start, stop = data.reflections.row_splits[row : row + 2]
+    np.testing.assert_array_equal(listed.space_group, 225)
+    np.testing.assert_array_equal(listed.bravais, 0)
+    rows = np.array([7, 0, 19, 7])  # in any order, and again
+    patterns, reflections = data.patterns[rows], powder_patterns.read_reflections(folder, rows)
+    assert patterns.dtype == np.float32 and data.patterns.shape == (20, patterns.shape[1])
+    for i, row in enumerate(rows):
+        expected = profile.simulate(crystals[row], settings["instrument"]).intensity
+        np.testing.assert_array_equal(patterns[i], expected.astype(np.float32))
+        start, stop = reflections.row_splits[i : i + 2]
         again = profile.intensity_pattern(
-            data.reflections.d_angstrom[start:stop],
-            data.reflections.multiplicity_f_squared[start:stop],
+            reflections.d_angstrom[start:stop],
+            reflections.multiplicity_f_squared[start:stop],
             settings["instrument"],
         )
         np.testing.assert_array_equal(again, expected)
@@ -117,7 +119,7 @@ def test_shards_without_a_new_crystal_are_fine(tmp_path, settings, monkeypatch):
     files = rock_salts(3) | {f"salts/again{i}.cif": rock_salt(4.0, "Li F") for i in range(6)}
     path = write_zip(tmp_path / "salts.zip", files)
     data = powder_patterns.load(powder_patterns.prepare(cif_path=path, **settings))
-    assert data.ids.tolist() == ["salts/LiBr", "salts/LiCl", "salts/LiF"]
+    assert data.catalogue.ids.tolist() == ["salts/LiBr", "salts/LiCl", "salts/LiF"]
 
 
 def test_a_name_that_is_there_twice_gives_two_ids(tmp_path, settings):
@@ -126,7 +128,7 @@ def test_a_name_that_is_there_twice_gives_two_ids(tmp_path, settings):
     (folder / "one.cif").write_text(rock_salt(4.0, "Li F"))
     (folder / "one.CIF").write_text(rock_salt(5.6, "Na Cl"))
     data = powder_patterns.load(powder_patterns.prepare(cif_path=folder, **settings))
-    assert len(set(data.ids.tolist())) == 2
+    assert len(set(data.catalogue.ids.tolist())) == 2
 
 
 def test_the_name_changes_with_whatever_changes_the_data(tmp_path, settings, monkeypatch):

@@ -12,6 +12,7 @@ from sgan_jax import config as configuration
 from sgan_jax import simulate, symmetry
 from sgan_jax.crystals import cif
 from sgan_jax.datasets import powder_patterns, splits
+from sgan_jax.datasets.catalogue import Catalogue
 from sgan_jax.diffraction import instrument
 from sgan_jax.evaluation import evaluate, results
 from sgan_jax.models import resnet
@@ -46,15 +47,10 @@ def load_data(config):
     number = NUMBERS[np.arange(90) % 3]
     centre = 40 + 30 * (np.arange(90) % 3)[:, None] + np.random.default_rng(0).normal(size=(90, 1))
     strings = np.array([f"crystal {i}" for i in range(90)], np.dtypes.StringDType())
+    patterns = np.exp(-((nist.two_theta_deg - centre) ** 2)).astype(np.float32)
+    bravais = np.array([symmetry.bravais_index(int(n)) for n in number])
     dataset = powder_patterns.PatternDataset(
-        ids=strings,
-        formula=strings,
-        structure_type=strings,
-        source=strings,
-        patterns=np.exp(-((nist.two_theta_deg - centre) ** 2)).astype(np.float32),
-        space_group=number,
-        bravais=np.array([symmetry.bravais_index(int(n)) for n in number]),
-        instrument=nist,
+        Catalogue(strings, strings, strings, strings, number, bravais), patterns, nist
     )
     classes = symmetry.class_list("sg", "paper", number, 0)
     labels = symmetry.class_indices("sg", classes, number)
@@ -116,7 +112,7 @@ def test_numbers_are_those_of_the_network_applied_by_hand(run):
     assert metrics["seconds"] > 0
 
     lines = (workdir / "test_predictions.csv").read_text().splitlines()[1:]
-    assert [line.split(",")[0] for line in lines] == data.dataset.ids[test].tolist()
+    assert [line.split(",")[0] for line in lines] == data.dataset.catalogue.ids[test].tolist()
     assert [line.split(",")[2] for line in lines] == [data.class_names[k] for k in predicted]
     page = (workdir / "report.html").read_text()
     assert ("Generated patterns" in page) == (config.method == "sgan")

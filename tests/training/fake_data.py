@@ -5,6 +5,7 @@ import numpy as np
 from flax import linen as nn
 
 from sgan_jax.datasets import powder_patterns, splits
+from sgan_jax.datasets.catalogue import Catalogue
 from sgan_jax.diffraction import instrument
 from sgan_jax.models import resnet
 from sgan_jax.training import experiment, state
@@ -21,14 +22,9 @@ def load_data(config) -> experiment.Data:
     patterns = np.exp(-((nist.two_theta_deg[None, :] - centres[:, None]) ** 2))
     strings = np.array([f"crystal {i}" for i in range(60)], np.dtypes.StringDType())
     dataset = powder_patterns.PatternDataset(
-        ids=strings,
-        formula=strings,
-        structure_type=strings,
-        source=strings,
-        patterns=patterns.astype(np.float32),
-        space_group=np.full(60, 225, np.int32),
-        bravais=labels,
-        instrument=nist,
+        Catalogue(strings, strings, strings, strings, np.full(60, 225, np.int32), labels),
+        patterns.astype(np.float32),
+        nist,
     )
     split = splits.split(
         labels,

@@ -1,5 +1,7 @@
 """Two networks with the interface of the real ones, small enough to compile in a second."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,6 +43,23 @@ def no_augment(key, patterns):
     return patterns
 
 
+class Examples(NamedTuple):
+    patterns: np.ndarray
+    labels: np.ndarray
+
+
+def resident(examples, devices):
+    """Put all of them on every device, as both parts: positions are then indices of examples."""
+
+    def everywhere(array):
+        where = jax.local_devices()[:devices]
+        return parallel.distribute(np.broadcast_to(array, (devices, *array.shape)), where)
+
+    return parallel.ResidentData(
+        *({part: everywhere(array) for part in ("labelled", "unlabelled")} for array in examples)
+    )
+
+
 def patterns_and_labels(count, seed=0):
     """Patterns whose class is where their highest third is."""
     rng = np.random.default_rng(seed)
@@ -49,7 +68,7 @@ def patterns_and_labels(count, seed=0):
     patterns = np.exp(-((np.arange(POINTS)[None, :] - centre) ** 2) / 4) + 0.1 * rng.random(
         (count, POINTS)
     )
-    return parallel.ResidentData(patterns.astype(np.float32), labels)
+    return Examples(patterns.astype(np.float32), labels)
 
 
 def indices(devices, steps, batch, count, seed=0, parts=("labelled", "unlabelled")):
@@ -62,7 +81,7 @@ def run(step, state, data, index_arrays, devices):
     """Make one call on the first devices; return the state and the metrics, on them."""
     where = jax.local_devices()[:devices]
     call = parallel.make_parallel_step(step)
-    return call(parallel.replicate(state, where), parallel.replicate(data, where), index_arrays)
+    return call(parallel.replicate(state, where), resident(data, devices), index_arrays)
 
 
 def assert_trees_close(tree, expected, **tolerance):

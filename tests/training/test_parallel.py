@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import numpy as np
 import optax
@@ -5,7 +7,8 @@ import pytest
 import stand_ins
 from stand_ins import POINTS
 
-from sgan_jax.training import optimizers, parallel, state, steps
+from sgan_jax.evaluation import metrics
+from sgan_jax.training import batches, optimizers, parallel, state, steps
 
 COUNT = 24
 
@@ -34,7 +37,7 @@ def labelled(devices, steps_per_call, batch=2):
 def test_four_steps_are_two_and_two_bit_for_bit(step_and_state, data):
     step, created = step_and_state
     call = parallel.make_parallel_step(step)
-    resident = parallel.replicate(data)
+    resident = stand_ins.resident(data, 8)
     index = labelled(8, 4)["labelled"]
 
     def train(train_state, which):
@@ -67,15 +70,16 @@ def test_a_single_step_is_compiled_without_a_loop(step_and_state, data):
     step, created = step_and_state
     call = parallel.make_parallel_step(step)
     # Threefry's rounds are loops of their own; the Adam state in a loop is the loop to look for.
-    text = {n: call.lower(created, data, labelled(1, n)).as_text() for n in (1, 3)}
+    on_one = stand_ins.resident(data, 1)
+    text = {n: call.lower(created, on_one, labelled(1, n)).as_text() for n in (1, 3)}
     assert "dense<3> : tensor<i32>" in text[3] and "stablehlo.while" in text[3]
     assert text[1].count("stablehlo.while") == text[3].count("stablehlo.while") - 1
 
 
-def test_only_indices_travel_and_the_state_is_given_away(step_and_state, data):
+def test_only_positions_travel_and_the_state_is_given_away(step_and_state, data):
     step, created = step_and_state
     call = parallel.make_parallel_step(step)
-    train_state, resident = parallel.replicate(created), parallel.replicate(data)
+    train_state, resident = parallel.replicate(created), stand_ins.resident(data, 8)
     for _ in range(2):  # the second starts from the first's own output
         given = train_state
         with (
@@ -85,14 +89,13 @@ def test_only_indices_travel_and_the_state_is_given_away(step_and_state, data):
             train_state, sums = call(given, resident, labelled(8, 1))
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(given))
         assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(resident))
+    for leaf in jax.tree.leaves(resident):
+        assert [shard.data.shape[0] for shard in leaf.addressable_shards] == [1] * 8
     for leaf in jax.tree.leaves((train_state, sums)):
         assert leaf.is_fully_replicated and len(leaf.sharding.device_set) == 8
-    # The guard does see a data set that lies on one device only.
-    with (
-        pytest.raises(RuntimeError, match="Disallowed device-to-device"),
-        jax.transfer_guard_device_to_device("disallow"),
-    ):
-        call(train_state, jax.device_put(data, jax.devices()[0]), labelled(8, 1))
+    # A data set that lies on one device only is refused.
+    with pytest.raises(ValueError, match=r"[Ss]harding"):
+        call(train_state, jax.device_put(resident, jax.devices()[0]), labelled(8, 1))
 
 
 def test_replicate_leaves_its_argument_usable(step_and_state, data):
@@ -119,19 +122,25 @@ def test_evaluation_counts_each_pattern_once(discriminator, data):
         discriminator, optax.sgd(0.1), seed=1, points=POINTS
     ).params
     evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(discriminator))
-    index = np.zeros(32, np.int32)
-    index[:COUNT] = np.arange(COUNT)
-    mask = (np.arange(32) < COUNT).astype(np.float32)
-    counts, logits = evaluate(
-        parallel.replicate(params),
-        parallel.replicate(data),
-        index.reshape(8, 4),
-        mask.reshape(8, 4),
-    )
+    share = batches.evaluation_share(np.arange(COUNT - 1), devices=8)  # 23: one device has fewer
+    parts = []
+    for positions, mask in batches.padded_batches(COUNT - 1, devices=8, batch_size=2):
+        counts, logits = evaluate(
+            parallel.replicate(params),
+            parallel.distribute(data.patterns[share]),
+            parallel.distribute(data.labels[share]),
+            positions,
+            mask,
+        )
+        parts.append((counts, logits))
+    counts = functools.reduce(metrics.add, (counts for counts, _ in parts))
+    logits = np.concatenate([logits for _, logits in parts], axis=1)[:, : share.shape[1]]
+    logits = batches.in_order(logits, COUNT - 1)
+    data = stand_ins.Examples(data.patterns[:-1], data.labels[:-1])
     expected = discriminator.apply({"params": params}, data.patterns, train=False).logits
-    np.testing.assert_allclose(logits.reshape(32, -1)[:COUNT], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
     right = np.argmax(expected, axis=1) == data.labels
-    assert int(counts.examples) == COUNT and int(counts.top1) == right.sum()
-    assert int(counts.confusion.sum()) == COUNT
-    log_likelihood = np.asarray(jax.nn.log_softmax(expected))[np.arange(COUNT), data.labels]
+    assert int(counts.examples) == COUNT - 1 and int(counts.top1) == right.sum()
+    assert int(counts.confusion.sum()) == COUNT - 1
+    log_likelihood = np.asarray(jax.nn.log_softmax(expected))[np.arange(COUNT - 1), data.labels]
     assert float(counts.loss) == pytest.approx(-log_likelihood.sum(), rel=1e-5)

@@ -7,7 +7,7 @@ import stand_ins
 from stand_ins import LATENT, POINTS
 
 from sgan_jax.models import generator, resnet
-from sgan_jax.training import optimizers, parallel, state, steps
+from sgan_jax.training import optimizers, state, steps
 
 COUNT = 24
 RATE = 0.1
@@ -74,7 +74,7 @@ def test_one_device_equals_eight_with_the_real_networks(fixed_latents):
     step = steps.make_sgan_step(*networks, txs, latent, stand_ins.no_augment)
     rng = np.random.default_rng(0)
     labels = rng.integers(14, size=8).astype(np.int32)
-    data = parallel.ResidentData(rng.random((8, 3041), np.float32), labels)
+    data = stand_ins.Examples(rng.random((8, 3041), np.float32), labels)
     indices = stand_ins.indices(1, 1, 8, 8)
     one, _ = stand_ins.run(step, created, data, indices, 1)
     eight, _ = stand_ins.run(step, created, data, spread(indices, 8), 8)

@@ -1,0 +1,56 @@
+"""crystals.tsv, beside the patterns of a data set: what every crystal is, without its pattern.
+
+Parts and classes are cut from these columns, so that a host reads the patterns of its own share
+only. A text file, because people look into it, too.
+"""
+
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+NAME = "crystals.tsv"
+_TEXTS = ("id", "formula", "structure_type", "source")
+_NUMBERS = ("space_group", "bravais")
+COLUMNS = (*_TEXTS, *_NUMBERS)
+
+
+class Catalogue(NamedTuple):
+    """The crystals of a data set, in its order.
+
+    Attributes:
+      ids, formula, structure_type, source: strings [N], numpy's StringDType.
+      space_group: int32 [N], 1..230.
+      bravais: int32 [N], index into `symmetry.BRAVAIS_LATTICES`.
+    """
+
+    ids: np.ndarray
+    formula: np.ndarray
+    structure_type: np.ndarray
+    source: np.ndarray
+    space_group: np.ndarray
+    bravais: np.ndarray
+
+
+def row(example: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the line of an example; a text's tabs and line ends become spaces."""
+    return tuple(" ".join(str(example[column]).split()) for column in COLUMNS)
+
+
+def write(path: pathlib.Path, rows: Iterable[tuple[str, ...]]) -> None:
+    """Write the lines below the columns' names."""
+    with path.open("w", newline="\n", encoding="utf-8") as file:
+        file.writelines("\t".join(fields) + "\n" for fields in (COLUMNS, *rows))
+
+
+def read(path: pathlib.Path) -> Catalogue:
+    """Read what `write` wrote."""
+    with path.open(newline="\n", encoding="utf-8") as file:
+        header, *lines = (tuple(line.rstrip("\n").split("\t")) for line in file)
+    if header != COLUMNS:
+        raise ValueError(f"{path} begins with {header}, not {COLUMNS}; build the set again")
+    columns = list(zip(*lines, strict=True)) or [()] * len(COLUMNS)
+    texts = (np.array(column, np.dtypes.StringDType()) for column in columns[: len(_TEXTS)])
+    numbers = (np.array(column, np.int32) for column in columns[len(_TEXTS) :])
+    return Catalogue(*texts, *numbers)
