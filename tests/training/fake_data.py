@@ -58,7 +58,9 @@ class SmallGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, z, *, train):
-        x = nn.BatchNorm(use_running_average=not train, axis_name=state.AXIS)(nn.Dense(8)(z))
+        x = nn.BatchNorm(use_running_average=not train, axis_name=state.AXIS)(
+            nn.Dense(8, use_bias=False)(z)  # BatchNorm takes a bias away: its gradient is noise
+        )
         return jax.nn.sigmoid(nn.Dense(self.points)(x))
 
 
