@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from sgan_jax.training import checkpoint, writer
+from sgan_jax.training import checkpoint, shutdown, writer
 
 Sums = Mapping[str, jax.Array]  # of each step of one call, [steps]; 'examples' counts
 
@@ -29,6 +29,7 @@ class Progress:
     best_accuracy: float = -1.0  # on the validation part
     best_step: int = 0
     window: dict[str, float] = dataclasses.field(default_factory=dict)  # sums since the last log
+    unevaluated: bool = False  # the run was told to end before the validation of this step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Outlets:
     latest: checkpoint.Checkpoints
     best: checkpoint.Checkpoints
     config: dict[str, Any]  # saved with each checkpoint
+    check_workdir: Callable[[], None]  # raises where the run's folder is not there any more
 
 
 class Loop:
@@ -59,7 +61,8 @@ class Loop:
       schedule: when to log, validate and save.
       outlets: where to.
       advance: (state, first step, steps) -> (state, sums): one compiled call, not waited for.
-      validate: state -> numbers, among them 'accuracy'.
+      validate: state -> numbers, among them 'accuracy'; None where it was told to stop.
+      stop: whether the run is told to end.
     """
 
     def __init__(
@@ -69,10 +72,11 @@ class Loop:
         outlets: Outlets,
         *,
         advance: Callable[[Any, int, int], tuple[Any, Sums]],
-        validate: Callable[[Any], dict[str, float]],
+        validate: Callable[[Any], dict[str, float] | None],
+        stop: shutdown.Shutdown,
     ) -> None:
         self._progress, self._schedule, self._outlets = progress, schedule, outlets
-        self._advance, self._validate = advance, validate
+        self._advance, self._validate, self._stop = advance, validate, stop
         self._clock = Clock(progress.seconds)
 
     def run(self, state: Any) -> Any:
@@ -80,23 +84,36 @@ class Loop:
 
         Raises:
           FloatingPointError: a loss or a parameter is not finite; the checkpoints are from before.
+          Stopped: the run was told to end; its state is being saved.
+          OSError: something could not be written.
         """
         progress, schedule = self._progress, self._schedule
         waiting: tuple[int, Sums] | None = None  # the call whose numbers have not been read
+        if progress.unevaluated and self._look(
+            state, evaluating=True, saving=False, stopping=False
+        ):
+            raise self._stopped()
         while progress.step < progress.total:
             before = progress.step
             steps = min(schedule.per_call, progress.total - before)
             state, sums = self._advance(state, before, steps)
             progress.step += steps
+            self._stop.protect()
             if waiting is not None:  # read while the devices work on the call just given to them
                 self._absorb(*waiting)
             waiting = (before, sums)
-            evaluating, saving = self._due(schedule.eval_every), self._due(schedule.save_every)
-            if evaluating(before, progress.step) or saving(before, progress.step):
+            evaluating = self._due(schedule.eval_every)(before, progress.step)
+            stopping = self._stop.should_stop()
+            saving = self._due(schedule.save_every)(before, progress.step) or stopping
+            if evaluating or saving:
                 self._absorb(*waiting)
                 waiting = None
                 with self._clock.paused():
-                    self._look(state, before, evaluating(before, progress.step))
+                    stopping = self._look(
+                        state, evaluating=evaluating, saving=saving, stopping=stopping
+                    )
+            if stopping:
+                raise self._stopped()
         return state
 
     def _due(self, every: int) -> Callable[[int, int], bool]:
@@ -123,22 +140,36 @@ class Loop:
             self._outlets.metrics.write(now, "train", values, samples_per_second=rate)
             window.clear()
 
-    def _look(self, state: Any, before: int, evaluating: bool) -> None:
-        """Validate if asked to, and save the state if it is sound."""
+    def _look(self, state: Any, *, evaluating: bool, saving: bool, stopping: bool) -> bool:
+        """Validate if asked to, and save the state if it is sound; return whether to stop.
+
+        A validation that is due when the run is told to end is left to its continuation.
+        """
         progress, outlets = self._progress, self._outlets
+        outlets.check_workdir()
+        outlets.latest.check()
+        outlets.best.check()
         on_host = jax.device_get(state)
         leaves = jax.tree.leaves(on_host.params)
         if not all(np.isfinite(leaf).all() for leaf in leaves):
             raise FloatingPointError(_stopped("a parameter is not finite", progress.step))
-        values = self._validate(state) if evaluating else {}
-        if evaluating:
-            outlets.metrics.write(progress.step, "validation", values)
+        values = self._validate(state) if evaluating and not stopping else None
+        progress.unevaluated = evaluating and values is None
         progress.seconds = self._clock.seconds()
-        if evaluating and values["accuracy"] > progress.best_accuracy:
-            progress.best_accuracy, progress.best_step = values["accuracy"], progress.step
-            outlets.best.save(progress.step, on_host, self._notes())
-        if self._due(self._schedule.save_every)(before, progress.step):
+        if values is not None:
+            outlets.metrics.write(progress.step, "validation", values)
+            if values["accuracy"] > progress.best_accuracy:
+                progress.best_accuracy, progress.best_step = values["accuracy"], progress.step
+                outlets.best.save(progress.step, on_host, self._notes())
+        if saving or progress.unevaluated:
+            outlets.metrics.sync()
+            outlets.best.wait()  # a latest checkpoint never knows of a best one that is not there
             outlets.latest.save(progress.step, on_host, self._notes())
+        return stopping or progress.unevaluated
+
+    def _stopped(self) -> shutdown.Stopped:
+        progress = self._progress
+        return shutdown.Stopped(f"step {progress.step} of {progress.total} is saved")
 
     def _notes(self) -> dict[str, Any]:
         return {"progress": dataclasses.asdict(self._progress), "config": self._outlets.config}

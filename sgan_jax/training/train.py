@@ -18,33 +18,52 @@ from sgan_jax.training import (
     experiment,
     loop,
     parallel,
+    shutdown,
     steps,
     writer,
 )
+from sgan_jax.training import workdir as workdirs
 
 
-def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+def train(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    stop: shutdown.Shutdown | None = None,
+) -> None:
     """Train until the last step; a run that is there already is gone on with.
 
     The workdir receives config.json, split.tsv, metrics.jsonl, tensorboard/ and checkpoints/.
 
+    Args:
+      config: of the run.
+      workdir: its folder, held while this runs.
+      stop: tells it to save and end before its last step; None: nothing does.
+
     Raises:
-      ValueError: the workdir holds a run of another configuration.
+      ValueError: the workdir holds a run of another configuration, or damaged checkpoints only.
       FloatingPointError: a loss or a parameter is not finite.
+      WorkdirError: another run holds the workdir, or it cannot be written to.
+      Stopped: `stop` said so; all is saved.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
+    stop = stop or shutdown.Shutdown()
     with (
+        workdirs.held(workdir) as check_workdir,
         checkpoint.latest(workdir, keep=config.checkpoint.keep) as latest,
         checkpoint.best(workdir) as best,
     ):
         notes = latest.notes()
-        begun = notes or best.notes()
-        _remember(config, workdir / "config.json", begun=begun is not None)
-        if notes is not None and notes["progress"]["step"] == notes["progress"]["total"]:
+        begun = notes is not None or best.notes() is not None
+        _remember(config, workdir / "config.json", begun=begun)
+        if notes is not None and _is_finished(notes["progress"]):
             total = notes["progress"]["total"]
             logging.info("%s is trained already, all %d steps", workdir, total)
             return
-        _train(config, workdir, latest, best)
+        _train(config, workdir, latest, best, check_workdir, stop)
+    stop.release()
+
+
+def _is_finished(progress: dict[str, Any]) -> bool:
+    return progress["step"] == progress["total"] and not progress["unevaluated"]
 
 
 def _train(
@@ -52,6 +71,8 @@ def _train(
     workdir: pathlib.Path,
     latest: checkpoint.Checkpoints,
     best: checkpoint.Checkpoints,
+    check_workdir: Callable[[], None],
+    stop: shutdown.Shutdown,
 ) -> None:
     data = experiment.load_data(config)
     splits.write_split(workdir / "split.tsv", data.split, data.dataset.ids)
@@ -77,6 +98,7 @@ def _train(
                 f"there are {devices} devices now; use as many as then, or another --workdir"
             )
         logging.info("going on after step %d of %d", progress.step, total)
+        _compare_best(progress, best)
 
     patterns = data.dataset.patterns + np.float32(config.data.intensity_offset)
     # Patterns of no class are in no part; any index will do for them.
@@ -102,17 +124,24 @@ def _train(
         }
         return call(state, resident, indices)
 
-    validate = make_validation(config, data, resident)
-    metrics = writer.MetricsWriter(workdir, first_step=progress.step, total_steps=total)
+    validate = make_validation(config, data, resident, stop.should_stop)
+    metrics = writer.MetricsWriter(
+        workdir,
+        first_step=progress.step,
+        total_steps=total,
+        unevaluated=progress.unevaluated,
+    )
     schedule = loop.Schedule(
         per_call=config.train.steps_per_call or (1 if jax.default_backend() == "cpu" else 50),
         log_every=config.train.log_every_steps,
         eval_every=config.train.eval_every_steps or max(1, total // 20),
         save_every=config.checkpoint.every_steps,
     )
-    outlets = loop.Outlets(metrics, latest, best, config=config.to_dict())
+    outlets = loop.Outlets(
+        metrics, latest, best, config=config.to_dict(), check_workdir=check_workdir
+    )
     try:
-        loop.Loop(progress, schedule, outlets, advance=advance, validate=validate).run(
+        loop.Loop(progress, schedule, outlets, advance=advance, validate=validate, stop=stop).run(
             parallel.replicate(state)
         )
     finally:
@@ -127,13 +156,19 @@ def _train(
 
 
 def make_validation(
-    config: ml_collections.ConfigDict, data: experiment.Data, resident: parallel.ResidentData
-) -> Callable[[Any], dict[str, float]]:
-    """Make state -> loss and accuracy on the validation part, exact under padding."""
+    config: ml_collections.ConfigDict,
+    data: experiment.Data,
+    resident: parallel.ResidentData,
+    should_stop: Callable[[], bool],
+) -> Callable[[Any], dict[str, float] | None]:
+    """Make state -> loss and accuracy on the validation part, exact under padding.
+
+    It returns None if `should_stop`, which it asks after each batch.
+    """
     networks = experiment.make_networks(config, len(data.classes))
     evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(networks.discriminator))
 
-    def validate(state: Any) -> dict[str, float]:
+    def validate(state: Any) -> dict[str, float] | None:
         params = experiment.discriminator_params(state)
         total = None
         for indices, mask in batches.padded_batches(
@@ -143,10 +178,28 @@ def make_validation(
         ):
             counted, _ = evaluate(params, resident, indices, mask)
             total = counted if total is None else counts.add(total, counted)
+            jax.block_until_ready(total)  # else all batches are given out at once, and waited for
+            if should_stop():
+                return None
         summary = counts.summary(jax.device_get(total))
         return {"loss": summary["loss"], "accuracy": summary["top1"]}
 
     return validate
+
+
+def _compare_best(progress: loop.Progress, best: checkpoint.Checkpoints) -> None:
+    """Set the best validation accuracy so far to that of the best checkpoint that is there.
+
+    They differ where that was damaged and the one before it, or none, has to do.
+    """
+    try:
+        notes = best.notes()
+    except checkpoint.DamagedError as error:
+        logging.warning("%s. The best from here on takes its place", error)
+        notes = None
+    there = loop.Progress(**notes["progress"]) if notes else loop.Progress()
+    if there.best_step < progress.best_step:
+        progress.best_accuracy, progress.best_step = there.best_accuracy, there.best_step
 
 
 def _remember(config: ml_collections.ConfigDict, path: pathlib.Path, *, begun: bool) -> None:
