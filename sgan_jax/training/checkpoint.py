@@ -1,18 +1,18 @@
 """Checkpoints of a run: the latest ones, from which it goes on, and the best one.
 
 A checkpoint is the train state (arrays on the host, bit for bit) and a small JSON of what the loop
-knows beside it: step, seconds, configuration, and a checksum of it all. Orbax writes in the
-background and renames a finished checkpoint into place, so that a kill at any moment leaves whole
-ones only; what a disk does to them later the checksum finds, and the one before is used.
+knows beside it: step, seconds, configuration, and a checksum of it all. Orbax renames a finished
+checkpoint into place, so that a kill at any moment leaves whole ones only; what a disk does to them
+later the checksum finds, and the one before is used.
 """
 
-import contextlib
+import concurrent.futures
 import pathlib
 import tempfile
-from collections.abc import Generator
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from orbax.checkpoint.checkpoint_managers import preservation_policy
@@ -37,6 +37,9 @@ class Restored(NamedTuple):
 class Checkpoints:
     """Write and read one kind of checkpoint; a context manager that waits for the last write.
 
+    A thread of our own writes, not orbax's: training waits for the copy to the host only, neither
+    for the checksum nor for what orbax does before its own threads begin.
+
     Args:
       folder: of this kind.
       keep: how many of the newest are kept.
@@ -53,12 +56,15 @@ class Checkpoints:
                 create=not read_only,
                 preservation_policy=preservation_policy.LatestN(keep),
                 cleanup_tmp_directories=not read_only,  # of a killed run
+                enable_async_checkpointing=False,
             ),
             item_names=("state", "notes"),
         )
         self._newest: Restored | None = None  # as it was read, its state by names
         self._damaged: list[int] = []
-        self._writing = (0, 0)  # step and bytes of the last save
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix=folder.name)
+        self._written = 0, 0  # step and bytes of the last save
+        self._writing: concurrent.futures.Future[None] | None = None
 
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
         """Start to write the state of a step.
@@ -68,22 +74,28 @@ class Checkpoints:
         its last steps has written the same before.
 
         Raises:
-          WorkdirError: this save could not begin, or the one before did not come to its end.
+          WorkdirError: the save before did not come to its end.
         """
         self.wait()
         self._set_damaged_aside()
         newest = self._manager.latest_step()
         if newest is not None and newest >= step:
             return
-        state = jax.device_get(state)
-        leaves = integrity.leaves_by_name(state)
-        self._newest, self._writing = None, (step, sum(leaf.nbytes for leaf in leaves.values()))
-        noted = {"sha256": integrity.sha256(leaves, notes), "notes": notes}
+        # On CPU, what device_get returns is the device's own memory.
+        state = jax.tree.map(np.array, jax.device_get(state))
+        self._newest = None
+        self._written = step, sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        self._writing = self._thread.submit(self._write, step, state, notes)
+
+    def _write(self, step: int, state: Any, notes: dict[str, Any]) -> None:
+        noted = {
+            "sha256": integrity.sha256(integrity.leaves_by_name(state), notes),
+            "notes": notes,
+        }
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(noted)
         )
-        with self._explained():
-            self._manager.save(step, args=arguments, force=True)
+        self._manager.save(step, args=arguments, force=True)
 
     def restore(self, like: Any) -> Restored | None:
         """Return the newest checkpoint as arrays of the shapes of `like`; None where there is none.
@@ -108,13 +120,23 @@ class Checkpoints:
 
     def check(self) -> None:
         """Raise WorkdirError if the last save has failed; do not wait for one that goes on."""
-        if not self._manager.is_saving_in_progress():
+        if self._writing is not None and self._writing.done():
             self.wait()
 
     def wait(self) -> None:
         """Wait until the last save is whole; raise WorkdirError if it failed."""
-        with self._explained():
-            self._manager.wait_until_finished()
+        writing, self._writing = self._writing, None
+        if writing is None:
+            return
+        try:
+            writing.result()
+        except Exception as error:  # orbax raises what it finds: OSError, ValueError, ...
+            step, size = self._written
+            raise workdir.explained(error, self._folder, need=size) or workdir.WorkdirError(
+                f"the checkpoint of step {step} could not be written to {self._folder}: "
+                f"{' '.join(str(error).split())[:300]}. Those from before are whole; the same "
+                "command goes on from them"
+            ) from error
 
     def _read_newest(self) -> Restored | None:
         """Return the newest checkpoint that is as it was written, naming those that are not."""
@@ -166,18 +188,6 @@ class Checkpoints:
             self._damaged = []
             self._manager.reload()
 
-    @contextlib.contextmanager
-    def _explained(self) -> Generator[None]:
-        try:
-            yield
-        except Exception as error:  # orbax raises what it finds: OSError, ValueError, ...
-            step, size = self._writing
-            raise workdir.explained(error, self._folder, need=size) or workdir.WorkdirError(
-                f"the checkpoint of step {step} could not be written to {self._folder}: "
-                f"{' '.join(str(error).split())[:300]}. Those from before are whole; the same "
-                "command goes on from them"
-            ) from error
-
     def __enter__(self) -> "Checkpoints":
         return self
 
@@ -189,8 +199,8 @@ class Checkpoints:
                 raise
             logging.error("%s", failed)
         finally:
-            with contextlib.suppress(Exception):  # the same again
-                self._manager.close()
+            self._thread.shutdown()
+            self._manager.close()
 
 
 def latest(run: pathlib.Path, *, keep: int, read_only: bool = False) -> Checkpoints:

@@ -34,7 +34,12 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When things happen, in steps."""
+    """When things happen, in steps.
+
+    A checkpoint is written while training goes on, and until it is whole only the one before
+    counts. So there is one every `save_every` steps and another in between, and a kill loses no
+    more than `save_every` steps (or one call, if that is longer).
+    """
 
     per_call: int
     log_every: int
@@ -78,6 +83,7 @@ class Loop:
         self._progress, self._schedule, self._outlets = progress, schedule, outlets
         self._advance, self._validate, self._stop = advance, validate, stop
         self._clock = Clock(progress.seconds)
+        self._saved = self._whole = progress.step  # last checkpoint begun; last one surely there
 
     def run(self, state: Any) -> Any:
         """Return the trained state; the one given goes to `advance`.
@@ -96,6 +102,9 @@ class Loop:
         while progress.step < progress.total:
             before = progress.step
             steps = min(schedule.per_call, progress.total - before)
+            if before + steps > self._whole + schedule.save_every:
+                self._outlets.latest.wait()
+                self._whole = self._saved
             state, sums = self._advance(state, before, steps)
             progress.step += steps
             self._stop.protect()
@@ -104,7 +113,7 @@ class Loop:
             waiting = (before, sums)
             evaluating = self._due(schedule.eval_every)(before, progress.step)
             stopping = self._stop.should_stop()
-            saving = self._due(schedule.save_every)(before, progress.step) or stopping
+            saving = self._due(schedule.save_every / 2)(before, progress.step) or stopping
             if evaluating or saving:
                 self._absorb(*waiting)
                 waiting = None
@@ -116,7 +125,7 @@ class Loop:
                 raise self._stopped()
         return state
 
-    def _due(self, every: int) -> Callable[[int, int], bool]:
+    def _due(self, every: float) -> Callable[[int, int], bool]:
         """Return whether the steps after `before`, up to `now`, hold a multiple of `every`."""
         total = self._progress.total
         return lambda before, now: now // every > before // every or now == total
@@ -165,6 +174,7 @@ class Loop:
             outlets.metrics.sync()
             outlets.best.wait()  # a latest checkpoint never knows of a best one that is not there
             outlets.latest.save(progress.step, on_host, self._notes())
+            self._whole, self._saved = self._saved, progress.step
         return stopping or progress.unevaluated
 
     def _stopped(self) -> shutdown.Stopped:

@@ -64,6 +64,7 @@ class Shutdown:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in _SIGNALS:
             signal.signal(number, self._handle)
+        sys.unraisablehook = _silent_about_stopped
         threading.Thread(target=self._watch, args=(reading,), name="signals", daemon=True).start()
         return self
 
@@ -136,6 +137,12 @@ class Shutdown:
             os._exit(CUT_OFF)
         _say(f"stopped by {self._received.name}; nothing is lost. {_how_to_go_on()}")
         os._exit(STOPPED)
+
+
+def _silent_about_stopped(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Say nothing of a Stopped raised where none can be, in a garbage collection; we end anyway."""
+    if not isinstance(unraisable.exc_value, Stopped):
+        sys.__unraisablehook__(unraisable)
 
 
 def _how_to_go_on() -> str:

@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+import time
 
 import jax
 import numpy as np
@@ -185,10 +186,9 @@ def test_a_save_that_failed_in_the_background_is_told_at_the_next_look(tmp_path,
         latest.save(3, state(3), notes(3))
         latest.wait()
         latest.check()
-        manager = latest._manager
-        monkeypatch.setattr(manager._checkpoint_deleter, "delete_steps", lambda steps: 1 / 0)
+        monkeypatch.setattr(latest._manager, "save", lambda *_, **__: 1 / 0)
         latest.save(6, state(6), notes(6))
-        while manager.is_saving_in_progress():
-            pass
+        while not latest._writing.done():
+            time.sleep(0.001)
         with pytest.raises(workdir.WorkdirError, match=r"step 6 could not be written .*division"):
             latest.check()

@@ -1,4 +1,5 @@
 import itertools
+import time
 from typing import NamedTuple
 
 import jax
@@ -38,6 +39,8 @@ def train(
     diverge_at=99,
     accuracy=None,
     stop=None,
+    save_every=3,
+    watch=lambda steps: None,
 ):
     """Run the loop on a state that is a running sum, as a command does: going on where it can."""
     stop = stop or StopAt()
@@ -51,6 +54,7 @@ def train(
         params = state.params + 0.1 * losses.sum() * jnp.where(state.params > 5, 1.25, 1.0)
         params = params * jnp.inf if first < diverge_at <= first + steps else params
         stop.step = first + steps
+        watch(first + steps)
         sums = {"loss": losses * 4, "correct": losses, "examples": jnp.full(steps, 4.0)}
         return State(params), sums
 
@@ -75,7 +79,7 @@ def train(
             unevaluated=progress.unevaluated,
         )
         outlets = loop.Outlets(metrics, latest, best, config={}, check_workdir=check)
-        schedule = loop.Schedule(per_call, log_every=2, eval_every=4, save_every=3)
+        schedule = loop.Schedule(per_call, log_every=2, eval_every=4, save_every=save_every)
         try:
             loop.Loop(
                 progress, schedule, outlets, advance=advance, validate=validate, stop=stop
@@ -133,6 +137,26 @@ def test_a_run_told_to_end_loses_no_step_and_ends_like_one_that_was_not(tmp_path
     assert ended == whole
 
 
+@pytest.mark.parametrize("save_every", [1, 2, 5])
+def test_never_more_steps_are_ahead_of_a_whole_checkpoint_than_may_be_lost(
+    tmp_path, monkeypatch, save_every
+):
+    """However slow the disk; a kill in the midst of any step would lose those."""
+    write, ahead = checkpoint.Checkpoints._write, []
+
+    def write_slowly(self, step, state, notes):
+        time.sleep(0.1)
+        write(self, step, state, notes)
+
+    def watch(steps):
+        whole = [int(p.name) for p in (tmp_path / "run/checkpoints/latest").glob("?")]
+        ahead.append(steps - max([0, *whole]))
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "_write", write_slowly)
+    train(tmp_path / "run", total=9, save_every=save_every, watch=watch)
+    assert max(ahead) == save_every
+
+
 @pytest.mark.parametrize("per_call", [2, 3, 5])
 def test_steps_per_call_change_the_lines_only(tmp_path, per_call):
     train(tmp_path / "one")
@@ -173,7 +197,7 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
     with pytest.raises(FloatingPointError, match="a parameter is not finite at step 6"):
         train(tmp_path / "run", diverge_at=6)
     with checkpoint.latest(tmp_path / "run", keep=2) as latest:
-        assert latest.restore(State(jnp.ones(2))).step == 3
+        assert latest.restore(State(jnp.ones(2))).step == 5
 
 
 def test_the_numbers_of_a_call_are_read_after_the_next_was_given(tmp_path):
