@@ -164,7 +164,8 @@ def check_setting_names(argv: list[str]) -> None:
 def log_our_own_lines() -> None:
     """Show what this program says and others' warnings; orbax alone says ten lines a checkpoint.
 
-    Of a save that failed orbax shows the traceback, twice; `checkpoint` says it in words.
+    Of a save that failed orbax shows the traceback, twice, and the ends of the writes for which it
+    no longer waited; `checkpoint` says it in words.
     """
     logging.set_verbosity(logging.INFO)
     for place in (logging.get_absl_logger(), logging.get_absl_handler()):
@@ -174,6 +175,10 @@ def log_our_own_lines() -> None:
                 or (record.levelno >= WARNING and f"{os.sep}orbax{os.sep}" not in record.pathname)
             )
         )
+    tell = sys.unraisablehook
+    sys.unraisablehook = lambda told: (
+        None if str(told.exc_value) == "Event loop is closed" else tell(told)
+    )
 
 
 def run() -> None:

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 STOPPED = 75  # exit status (EX_TEMPFAIL): ended by a signal, nothing is lost
 CUT_OFF = 76  # ended by a signal before the state could be saved: up to every_steps steps are
@@ -64,7 +64,7 @@ class Shutdown:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in _SIGNALS:
             signal.signal(number, self._handle)
-        sys.unraisablehook = _silent_about_stopped
+        sys.unraisablehook = _silent_about_stopped(sys.unraisablehook)
         threading.Thread(target=self._watch, args=(reading,), name="signals", daemon=True).start()
         return self
 
@@ -139,10 +139,9 @@ class Shutdown:
         os._exit(STOPPED)
 
 
-def _silent_about_stopped(unraisable: "sys.UnraisableHookArgs") -> None:
+def _silent_about_stopped(tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Say nothing of a Stopped raised where none can be, in a garbage collection; we end anyway."""
-    if not isinstance(unraisable.exc_value, Stopped):
-        sys.__unraisablehook__(unraisable)
+    return lambda told: None if isinstance(told.exc_value, Stopped) else tell(told)
 
 
 def _how_to_go_on() -> str:
