@@ -77,8 +77,8 @@ class Shutdown:
         self._protected = True
 
     def release(self) -> None:
-        """All is saved: end now if a signal has come, and at once when one comes."""
-        if self._received is not None:
+        """All is saved: end now if a signal has come to a host, and at once when one comes here."""
+        if self.should_stop():
             raise Stopped("all that was trained is saved")
         self._protected = False
 

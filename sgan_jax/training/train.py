@@ -15,6 +15,7 @@ from sgan_jax.evaluation import metrics as counts
 from sgan_jax.training import (
     batches,
     checkpoint,
+    clock,
     experiment,
     loop,
     parallel,
@@ -149,7 +150,7 @@ def _train(
     logging.info(
         "trained %d steps in %s; best validation accuracy %.4f after step %d",
         total,
-        loop.duration(progress.seconds),
+        clock.duration(progress.seconds),
         progress.best_accuracy,
         progress.best_step,
     )

@@ -231,11 +231,3 @@ def test_the_numbers_of_a_call_are_read_after_the_next_was_given(tmp_path):
     metrics.close()
     reads = [entry for entry, _ in itertools.groupby(order)]
     assert reads == ["give 0", "give 1", "read 0", "give 2", "read 1", "read 2"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(40, "40 s"), (700, "12 min"), (33_000, "9 h 10 min"), (273_700, "3 days 4 h")],
-)
-def test_durations_in_words(seconds, words):
-    assert loop.duration(seconds) == words
