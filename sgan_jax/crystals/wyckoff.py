@@ -8,6 +8,7 @@ operations that fix each point of that grid give all of them.
 """
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import gemmi
@@ -28,6 +29,9 @@ class WyckoffPosition(NamedTuple):
       freedom: dimension of the fixed space, 0 to 3.
       point: float64 [3], on the fixed space.
       projector: float64 [3, 3], fractional displacements onto the directions that stay free.
+      axes: the coordinates, `freedom` of 0, 1, 2, that may be chosen.
+      origin: float64 [3], the point of the fixed space where these are 0.
+      directions: float64 [3, freedom], origin + directions·chosen is on the fixed space.
       stabiliser: bool [m], the operations that fix every point of the fixed space.
       representatives: int [multiplicity], the operations that make each atom of an orbit once.
       site_symmetry: the point group without orientation, e.g. 'mm2'.
@@ -37,6 +41,9 @@ class WyckoffPosition(NamedTuple):
     freedom: int
     point: np.ndarray
     projector: np.ndarray
+    axes: tuple[int, ...]
+    origin: np.ndarray
+    directions: np.ndarray
     stabiliser: np.ndarray
     representatives: np.ndarray
     site_symmetry: str
@@ -76,24 +83,65 @@ def find_positions(group: operations.OperationGroup) -> tuple[WyckoffPosition, .
         if not left[k]:
             continue
         stabiliser = stabilisers[candidate]
-        found.append(
-            WyckoffPosition(
-                multiplicity=len(group) // int(stabiliser.sum()),
-                freedom=int(freedom[candidate]),
-                point=points[candidate],
-                projector=projectors[candidate],
-                stabiliser=stabiliser,
-                representatives=group.representatives(stabiliser),
-                site_symmetry=group.site_symmetry(stabiliser),
-            )
-        )
+        found.append(_position(group, points[candidate], projectors[candidate], stabiliser))
         similar = np.flatnonzero(
             left
             & (freedom[order] == freedom[candidate])
             & (stabilisers[order].sum(axis=1) == stabiliser.sum())
         )
-        left[similar] &= ~_on_orbit(group, found[-1], generic[order[similar]])
+        left[similar] &= ~on_orbit(group, found[-1], generic[order[similar]])
     return tuple(found)
+
+
+def indices(space_group_number: int, points: np.ndarray) -> np.ndarray:
+    """Return the index [n] in `wyckoff_positions` that each point [n, 3] has, exactly."""
+    group = standard_group(space_group_number)
+    multiplicities = len(group) // _fixing(group, points).sum(axis=1)
+    found = np.full(len(points), -1)
+    for index, position in enumerate(wyckoff_positions(space_group_number)):
+        open_rows = np.flatnonzero((found < 0) & (multiplicities == position.multiplicity))
+        if len(open_rows):
+            found[open_rows[on_orbit(group, position, points[open_rows])]] = index
+    return found
+
+
+def images_on(
+    group: operations.OperationGroup, position: WyckoffPosition, point: np.ndarray
+) -> np.ndarray:
+    """Return the images of a point [3] that lie on a position's own fixed space: [k, 3]."""
+    images = group.images(point[None])[0]
+    across = np.eye(3) - position.projector
+    offset = (images - position.origin) % 1 @ across.T
+    lattice = _SHIFTS @ across.T
+    on = (np.abs(offset[:, None] - lattice).max(axis=-1) < _TOLERANCE).any(axis=1)
+    return images[on] % 1
+
+
+def _position(
+    group: operations.OperationGroup,
+    point: np.ndarray,
+    projector: np.ndarray,
+    stabiliser: np.ndarray,
+) -> WyckoffPosition:
+    freedom = round(np.trace(projector))
+    axes = next(
+        axes
+        for axes in itertools.combinations(range(3), freedom)
+        if abs(np.linalg.det(projector[np.ix_(axes, axes)])) > _TOLERANCE
+    )
+    directions = projector[:, axes] @ np.linalg.inv(projector[np.ix_(axes, axes)])
+    return WyckoffPosition(
+        multiplicity=len(group) // int(stabiliser.sum()),
+        freedom=freedom,
+        point=point,
+        projector=projector,
+        axes=axes,
+        origin=point - directions @ point[list(axes)],
+        directions=directions,
+        stabiliser=stabiliser,
+        representatives=group.representatives(stabiliser),
+        site_symmetry=group.site_symmetry(stabiliser),
+    )
 
 
 def _fixed_spaces(group: operations.OperationGroup) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +194,7 @@ def _fixing(group: operations.OperationGroup, points: np.ndarray) -> np.ndarray:
     return (np.abs(displacement - np.round(displacement)) < _TOLERANCE).all(axis=-1)
 
 
-def _on_orbit(
+def on_orbit(
     group: operations.OperationGroup, position: WyckoffPosition, points: np.ndarray
 ) -> np.ndarray:
     """Return whether each point [n, 3] lies on an image of a position's fixed space: bool [n]."""

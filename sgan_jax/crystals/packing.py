@@ -1,0 +1,120 @@
+"""Atoms pushed apart until none overlap, each within the freedom of its Wyckoff position."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from sgan_jax.crystals import wyckoff
+
+_STEPS = 30
+_RELAXED = 0.98  # least ratio of a distance to its contact at which pushing ends
+
+
+class Orbits(NamedTuple):
+    """Orbits of one group and how the coordinates of their atoms follow from free numbers.
+
+    Attributes:
+      site_index: int [N], orbit of each atom of the conventional cell.
+      rotations: float64 [N, 3, 3], the operation that makes each atom from its orbit's site.
+      translations: float64 [N, 3].
+      origins: float64 [n, 3]; a site is origin + directions·free.
+      directions: float64 [n, 3, 3], columns of zeros where there are fewer than three.
+      free: float64 [n, 3, 3]; free·displacement is the change of the free numbers.
+    """
+
+    site_index: np.ndarray
+    rotations: np.ndarray
+    translations: np.ndarray
+    origins: np.ndarray
+    directions: np.ndarray
+    free: np.ndarray
+
+    def sites(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the sites [n, 3] of free numbers [n, 3]."""
+        return self.origins + (self.directions @ numbers[:, :, None])[:, :, 0]
+
+    def atoms(self, points: np.ndarray) -> np.ndarray:
+        """Return all atoms [N, 3] of sites [n, 3]."""
+        moved = self.rotations @ points[self.site_index][:, :, None]
+        return moved[:, :, 0] + self.translations
+
+
+def orbits(space_group_number: int, positions: list[int]) -> Orbits:
+    """Return the orbits on these positions of a group."""
+    group = wyckoff.standard_group(space_group_number)
+    chosen = [wyckoff.wyckoff_positions(space_group_number)[index] for index in positions]
+    operations = np.concatenate([position.representatives for position in chosen])
+    directions = np.zeros((len(chosen), 3, 3))
+    free = np.zeros((len(chosen), 3, 3))
+    for k, position in enumerate(chosen):
+        directions[k, :, : position.freedom] = position.directions
+        free[k, : position.freedom] = position.projector[list(position.axes)]
+    return Orbits(
+        site_index=np.repeat(np.arange(len(chosen)), [p.multiplicity for p in chosen]),
+        rotations=group.rotations[operations].astype(np.float64),
+        translations=group.translations[operations],
+        origins=np.array([position.origin for position in chosen]),
+        directions=directions,
+        free=free,
+    )
+
+
+def relaxed(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
+) -> np.ndarray:
+    """Return free numbers [n, 3] with the atoms that are too near each other pushed apart.
+
+    Args:
+      placed: the orbits.
+      numbers: to start from [n, 3].
+      basis: of the cell, columns in Å [3, 3].
+      contacts: Å [n, N], the least distance of each site from each atom.
+    """
+    if not placed.directions.any():
+        return numbers
+    inverse = np.linalg.inv(basis)
+    shifts = _shifts(basis, contacts.max())
+    best, best_ratio = numbers, -1.0
+    for _ in range(_STEPS):
+        points = placed.sites(numbers)
+        vectors, distances = _apart(placed, points, basis, shifts)
+        ratio = float((distances / contacts[:, :, None]).min())
+        if ratio > best_ratio:
+            best, best_ratio = numbers, ratio
+        if ratio > _RELAXED:
+            break
+        lack = np.maximum(contacts[:, :, None] - distances, 0.0) / distances
+        push = 0.4 * (vectors * lack[..., None]).sum(axis=(1, 2))
+        push *= np.minimum(1.0, 0.5 / (np.linalg.norm(push, axis=1, keepdims=True) + 1e-12))
+        numbers = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
+    return best
+
+
+def least_ratio(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
+) -> float:
+    """Return the least ratio of a distance between atoms to its contact [n, N]."""
+    shifts = _shifts(basis, contacts.max())
+    _, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+    return float((distances / contacts[:, :, None]).min())
+
+
+def _shifts(basis: np.ndarray, reach: float) -> np.ndarray:
+    """Return the lattice vectors [s, 3] that may bring the nearest image: 0 if the cell is wide."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(basis), axis=1)
+    ranges = [(-1.0, 0.0, 1.0) if height < 2 * reach else (0.0,) for height in heights]
+    return np.array(list(itertools.product(*ranges)))
+
+
+def _apart(placed, points, basis, shifts) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors from atoms to sites [n, N, s, 3] and distances, inf of an atom from itself."""
+    difference = points[:, None] - placed.atoms(points)
+    difference -= np.round(difference)
+    vectors = (difference[:, :, None] + shifts) @ basis.T
+    distances = np.sqrt(np.einsum("nask,nask->nas", vectors, vectors))
+    first = np.searchsorted(placed.site_index, np.arange(len(points)))
+    itself = distances[np.arange(len(points)), first]
+    itself[itself < 1e-6] = np.inf
+    distances[np.arange(len(points)), first] = itself
+    return vectors, distances + 1e-9

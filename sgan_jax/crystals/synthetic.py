@@ -1,0 +1,195 @@
+"""Random crystals of any space group, as like real ones as their statistics make them.
+
+A crystal is drawn in this order: an arrangement of Wyckoff positions, elements, a volume, a shape
+of the cell, coordinates. Then atoms that are too near each other are pushed apart, the cell grows a
+little where that is not enough, and what still overlaps, or has another space group than it was
+drawn for, is drawn again.
+"""
+
+import collections
+import functools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import spglib
+
+from sgan_jax import symmetry
+from sgan_jax.crystals import (
+    arrangements,
+    cell_shapes,
+    compositions,
+    packing,
+    sites,
+    spglib_errors,
+    wyckoff,
+)
+from sgan_jax.crystals.crystal import Crystal
+from sgan_jax.crystals.skipped import CifError
+from sgan_jax.crystals.synthetic_statistics import BINS, statistics
+
+SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
+_MOST_ATTEMPTS = 2000  # to draw a crystal
+_SHAPES = 4  # cells tried for a composition, of which the roomiest is taken
+_LEAST_RATIO = 0.88  # of a distance to its contact
+_MOST_GROWTH = 1.12  # of the cell's edges, to make room
+_NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
+_B_DEFAULT = 0.5  # Å², of those
+_B_MEDIAN, _B_SPREAD, _B_SPREAD_OF_SITES = 0.6, 0.5, 0.3  # Å², of ln B
+_MIXED, _VACANT = 0.03, 0.02  # of the crystals have a shared, a partly vacant position
+
+
+class Drawn(NamedTuple):
+    """A crystal, and how many were drawn before it and rejected, by reason."""
+
+    crystal: Crystal
+    rejected: collections.Counter[str]
+
+
+def random_crystal(space_group_number: int, seed: int | Sequence[int]) -> Crystal:
+    """Return a random crystal of a space group; it depends on the two arguments only.
+
+    The setting is the standard one: origin choice 1, hexagonal axes, unique axis b.
+
+    Raises:
+      ValueError: the group is none of 1..230.
+    """
+    return draw(space_group_number, seed).crystal
+
+
+def draw(space_group_number: int, seed: int | Sequence[int]) -> Drawn:
+    """Return a random crystal as `random_crystal` does, and what was rejected on the way.
+
+    Raises:
+      ValueError: the group is none of 1..230.
+    """
+    symmetry.crystal_system(space_group_number)  # raises
+    numbers = [seed] if isinstance(seed, int) else list(seed)
+    rng = np.random.default_rng(np.random.SeedSequence([*numbers, space_group_number]))
+    crystal_id = f"synthetic-{space_group_number}-{'-'.join(map(str, numbers))}"
+    rejected: collections.Counter[str] = collections.Counter()
+    for _ in range(_MOST_ATTEMPTS):
+        found = _attempt(space_group_number, crystal_id, rng)
+        if isinstance(found, Crystal):
+            return Drawn(found, rejected)
+        rejected[found] += 1
+    raise RuntimeError(f"no crystal of space group {space_group_number}: {dict(rejected)}")
+
+
+def natural_groups(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draw space groups [count] as often as real crystals have them; no group is impossible."""
+    weights = statistics().group_counts[1:] + 1.0
+    return 1 + rng.choice(230, size=count, p=weights / weights.sum())
+
+
+def _attempt(number: int, crystal_id: str, rng: np.random.Generator) -> Crystal | str:
+    """Return a crystal, or the reason why what was drawn is none."""
+    table = statistics()
+    arrangement = arrangements.arrangement(number, rng)
+    positions = [index for part in arrangement for index in part]
+    kind_of_orbit = np.repeat(np.arange(len(arrangement)), [len(part) for part in arrangement])
+    placed = packing.orbits(number, positions)
+    multiplicities = np.bincount(placed.site_index)
+    amounts = np.bincount(kind_of_orbit, multiplicities)
+    kinds = compositions.elements(amounts, rng)
+    kind = kinds[kind_of_orbit]
+    contacts = table.contacts[np.ix_(kind, kind[placed.site_index])].astype(np.float64)
+    volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))
+
+    numbers = _coordinates(number, positions, rng)
+    atoms = len(placed.site_index) // symmetry.lattice_points(number)
+    best_ratio, cell = -1.0, None
+    for _ in range(1 if symmetry.crystal_system(number) == "cubic" else _SHAPES):
+        tried = cell_shapes.cell(cell_shapes.shape(number, atoms, rng), volume)
+        basis = sites.orthogonalisation(tried)
+        ratio = packing.least_ratio(placed, numbers, basis, contacts)
+        if ratio > best_ratio:
+            best_ratio, cell = ratio, tried
+    assert cell is not None
+    numbers = packing.relaxed(placed, numbers, sites.orthogonalisation(cell), contacts)
+    ratio = packing.least_ratio(placed, numbers, sites.orthogonalisation(cell), contacts)
+    growth = max(1.0, _LEAST_RATIO / ratio)
+    if growth > _MOST_GROWTH:
+        return "overlap"
+    cell = (*(growth * length for length in cell[:3]), *cell[3:])
+    fractional = placed.sites(numbers)
+    if not _has_group(number, cell, placed.atoms(fractional), kind[placed.site_index]):
+        return "other space group"
+    return _crystal(number, crystal_id, cell, table.elements[kind], fractional, rng)
+
+
+def _coordinates(number: int, positions: list[int], rng: np.random.Generator) -> np.ndarray:
+    """Draw the free numbers [n, 3] of orbits on these positions."""
+    numbers = rng.random((len(positions), 3))
+    jitter = rng.random((len(positions), 3)) - 0.5
+    histograms = _histograms(number)
+    for k, index in enumerate(positions):
+        for axis, cumulative in enumerate(histograms.get(index, ())):
+            numbers[k, axis] = (np.searchsorted(cumulative, numbers[k, axis]) + jitter[k, axis]) / BINS
+    return numbers
+
+
+@functools.cache
+def _histograms(number: int) -> dict[int, np.ndarray]:
+    """Return the cumulative frequencies [freedom, 48] of the free coordinates of positions."""
+    table = statistics()
+    found = {}
+    for group, index, row in table.histogram_positions.tolist():
+        if group == number:
+            freedom = wyckoff.wyckoff_positions(group)[index].freedom
+            counts = table.histograms[row : row + freedom] + 0.5
+            found[index] = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    return found
+
+
+def _has_group(number: int, cell: sites.Cell, atoms: np.ndarray, kinds: np.ndarray) -> bool:
+    lattice = sites.orthogonalisation(cell).T
+    try:
+        with spglib_errors.as_cif_error("no symmetry found"):
+            found = spglib.get_symmetry_dataset((lattice, atoms, kinds), symprec=SYMPREC_ANGSTROM)
+    except CifError:
+        return False
+    return found is not None and found.number == number
+
+
+def _crystal(
+    number: int,
+    crystal_id: str,
+    cell: sites.Cell,
+    elements: np.ndarray,
+    fractional: np.ndarray,
+    rng: np.random.Generator,
+) -> Crystal:
+    """Return the crystal of sites [n, 3] with displacements and, seldom, a disordered position."""
+    group = wyckoff.standard_group(number)
+    names = [str(element) for element in elements]
+    b_iso = np.full(len(names), _B_DEFAULT)
+    if rng.random() > _NO_DISPLACEMENTS:
+        spread = rng.normal(size=len(names) + 1)
+        b_iso = _B_MEDIAN * np.exp(_B_SPREAD * spread[0] + _B_SPREAD_OF_SITES * spread[1:])
+    occupancies = np.ones(len(names))
+    disorder = rng.random()
+    if disorder < _MIXED + _VACANT:
+        disordered = elements == elements[rng.integers(len(elements))]
+        share = round(rng.uniform(0.05, 0.5), 3)
+        occupancies[disordered] = 1 - share
+        if disorder < _MIXED:
+            other = compositions.substitute(str(elements[disordered][0]), names, rng)
+            rows = np.flatnonzero(disordered)
+            names += [other] * len(rows)
+            fractional = np.concatenate([fractional, fractional[rows]])
+            b_iso = np.concatenate([b_iso, b_iso[rows]])
+            occupancies = np.concatenate([occupancies, np.full(len(rows), share)])
+    return Crystal(
+        id=crystal_id,
+        cell=cell,
+        elements=tuple(names),
+        fractional=sites.wrapped(fractional),
+        occupancies=occupancies,
+        b_iso=b_iso,
+        u_aniso=np.full((len(names), 6), np.nan),
+        rotations=group.rotations,
+        translations=group.translations,
+        space_group_number=number,
+        source="synthetic",
+    )
