@@ -78,9 +78,7 @@ PAPER_SPACE_GROUPS = _numbers(
 def crystal_system(space_group_number: int) -> str:
     """Return the crystal system of a space group, e.g. 'trigonal' (International Tables A)."""
     _check_number(space_group_number)
-    return next(
-        system for system, last in _LAST_OF_SYSTEM.items() if space_group_number <= last
-    )
+    return next(system for system, last in _LAST_OF_SYSTEM.items() if space_group_number <= last)
 
 
 def centring(space_group_number: int) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from sgan_jax.crystals import wyckoff
 
 _STEPS = 30
+_LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
 _RELAXED = 0.98  # least ratio of a distance to its contact at which pushing ends
 
 
@@ -18,6 +19,7 @@ class Orbits(NamedTuple):
       site_index: int [N], orbit of each atom of the conventional cell.
       rotations: float64 [N, 3, 3], the operation that makes each atom from its orbit's site.
       translations: float64 [N, 3].
+      primitive: int [N / lattice points], the atoms of one primitive cell.
       origins: float64 [n, 3]; a site is origin + directions·free.
       directions: float64 [n, 3, 3], columns of zeros where there are fewer than three.
       free: float64 [n, 3, 3]; free·displacement is the change of the free numbers.
@@ -26,6 +28,7 @@ class Orbits(NamedTuple):
     site_index: np.ndarray
     rotations: np.ndarray
     translations: np.ndarray
+    primitive: np.ndarray
     origins: np.ndarray
     directions: np.ndarray
     free: np.ndarray
@@ -54,6 +57,7 @@ def orbits(space_group_number: int, positions: list[int]) -> Orbits:
         site_index=np.repeat(np.arange(len(chosen)), [p.multiplicity for p in chosen]),
         rotations=group.rotations[operations].astype(np.float64),
         translations=group.translations[operations],
+        primitive=np.flatnonzero(np.concatenate([position.primitive for position in chosen])),
         origins=np.array([position.origin for position in chosen]),
         directions=directions,
         free=free,
@@ -61,34 +65,43 @@ def orbits(space_group_number: int, positions: list[int]) -> Orbits:
 
 
 def relaxed(
-    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
-) -> np.ndarray:
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray, enough: float
+) -> tuple[np.ndarray, float]:
     """Return free numbers [n, 3] with the atoms that are too near each other pushed apart.
+
+    And the least ratio of a distance between atoms to its contact; pushing ends early where sites
+    that cannot move keep it below `enough`.
 
     Args:
       placed: the orbits.
       numbers: to start from [n, 3].
       basis: of the cell, columns in Å [3, 3].
       contacts: Å [n, N], the least distance of each site from each atom.
+      enough: the ratio that is asked for.
     """
-    if not placed.directions.any():
-        return numbers
     inverse = np.linalg.inv(basis)
     shifts = _shifts(basis, contacts.max())
+    fixed = ~placed.directions.any(axis=(1, 2))
     best, best_ratio = numbers, -1.0
-    for _ in range(_STEPS):
-        points = placed.sites(numbers)
-        vectors, distances = _apart(placed, points, basis, shifts)
-        ratio = float((distances / contacts[:, :, None]).min())
+    for step in range(_STEPS):
+        vectors, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+        ratios = distances.min(axis=2) / contacts
+        ratio = float(ratios.min())
         if ratio > best_ratio:
             best, best_ratio = numbers, ratio
-        if ratio > _RELAXED:
+        if ratio > _RELAXED or fixed.all():
+            break
+        if step == 0 and fixed.any():
+            among_fixed = float(ratios[np.ix_(fixed, fixed[placed.site_index])].min())
+            if among_fixed < enough:
+                return numbers, among_fixed
+        if step >= _LOST[0] and best_ratio < _LOST[1]:
             break
         lack = np.maximum(contacts[:, :, None] - distances, 0.0) / distances
         push = 0.4 * (vectors * lack[..., None]).sum(axis=(1, 2))
         push *= np.minimum(1.0, 0.5 / (np.linalg.norm(push, axis=1, keepdims=True) + 1e-12))
         numbers = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
-    return best
+    return best, best_ratio
 
 
 def least_ratio(

@@ -8,7 +8,7 @@ drawn for, is drawn again.
 
 import collections
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +37,19 @@ _NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
 _B_DEFAULT = 0.5  # Å², of those
 _B_MEDIAN, _B_SPREAD, _B_SPREAD_OF_SITES = 0.6, 0.5, 0.3  # Å², of ln B
 _MIXED, _VACANT = 0.03, 0.02  # of the crystals have a shared, a partly vacant position
+
+
+_NOMINAL_EDGE_ANGSTROM = 10.0
+
+# From coordinates in the conventional cell to those in a primitive one; spglib is quicker there.
+_PRIMITIVE = {
+    "P": np.eye(3),
+    "A": np.array([[1.0, 0, 0], [0, 1, 1], [0, -1, 1]]),
+    "C": np.array([[1.0, 1, 0], [-1, 1, 0], [0, 0, 1]]),
+    "I": np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]]),
+    "F": np.array([[-1.0, 1, 1], [1, -1, 1], [1, 1, -1]]),
+    "R": np.array([[1.0, 0, 1], [-1, 1, 1], [0, -1, 1]]),
+}
 
 
 class Drawn(NamedTuple):
@@ -106,14 +119,19 @@ def _attempt(number: int, crystal_id: str, rng: np.random.Generator) -> Crystal 
         if ratio > best_ratio:
             best_ratio, cell = ratio, tried
     assert cell is not None
-    numbers = packing.relaxed(placed, numbers, sites.orthogonalisation(cell), contacts)
-    ratio = packing.least_ratio(placed, numbers, sites.orthogonalisation(cell), contacts)
+    numbers, ratio = packing.relaxed(
+        placed,
+        numbers,
+        sites.orthogonalisation(cell),
+        contacts,
+        enough=_LEAST_RATIO / _MOST_GROWTH,
+    )
     growth = max(1.0, _LEAST_RATIO / ratio)
     if growth > _MOST_GROWTH:
         return "overlap"
     cell = (*(growth * length for length in cell[:3]), *cell[3:])
     fractional = placed.sites(numbers)
-    if not _has_group(number, cell, placed.atoms(fractional), kind[placed.site_index]):
+    if not _has_group(number, cell, placed, fractional, kind):
         return "other space group"
     return _crystal(number, crystal_id, cell, table.elements[kind], fractional, rng)
 
@@ -125,7 +143,9 @@ def _coordinates(number: int, positions: list[int], rng: np.random.Generator) ->
     histograms = _histograms(number)
     for k, index in enumerate(positions):
         for axis, cumulative in enumerate(histograms.get(index, ())):
-            numbers[k, axis] = (np.searchsorted(cumulative, numbers[k, axis]) + jitter[k, axis]) / BINS
+            numbers[k, axis] = (
+                np.searchsorted(cumulative, numbers[k, axis]) + jitter[k, axis]
+            ) / BINS
     return numbers
 
 
@@ -142,14 +162,46 @@ def _histograms(number: int) -> dict[int, np.ndarray]:
     return found
 
 
-def _has_group(number: int, cell: sites.Cell, atoms: np.ndarray, kinds: np.ndarray) -> bool:
-    lattice = sites.orthogonalisation(cell).T
+def _has_group(
+    number: int,
+    cell: sites.Cell,
+    placed: packing.Orbits,
+    fractional: np.ndarray,
+    kind: np.ndarray,
+) -> bool:
+    """Say whether spglib finds the group in a crystal; kind [n] tells its elements apart."""
+    first = {int(element): k for k, element in reversed(list(enumerate(kind)))}
+    kinds = np.array([first[int(element)] for element in kind])[
+        placed.site_index[placed.primitive]
+    ]
+    atoms = placed.atoms(fractional)[placed.primitive]
+    to_primitive = _PRIMITIVE[symmetry.centring(number)]
+    basis = sites.orthogonalisation(cell) @ np.linalg.inv(to_primitive)
+    atoms = atoms @ to_primitive.T
+    if symmetry.crystal_system(number) == "cubic" and not placed.directions.any():
+        # Nothing but the size differs from other crystals of this arrangement: asked once.
+        basis = _NOMINAL_EDGE_ANGSTROM * np.linalg.inv(to_primitive)
+        return _found_number(basis.tobytes(), atoms.tobytes(), kinds.tobytes()) == number
+    return _spglib_number(basis, atoms, kinds) == number
+
+
+@functools.lru_cache(maxsize=4096)
+def _found_number(basis: bytes, atoms: bytes, kinds: bytes) -> int:
+    return _spglib_number(
+        np.frombuffer(basis).reshape(3, 3),
+        np.frombuffer(atoms).reshape(-1, 3),
+        np.frombuffer(kinds, np.int64),
+    )
+
+
+def _spglib_number(basis: np.ndarray, atoms: np.ndarray, kinds: np.ndarray) -> int:
+    """Return the space group that spglib finds, 0 where it finds none."""
     try:
         with spglib_errors.as_cif_error("no symmetry found"):
-            found = spglib.get_symmetry_dataset((lattice, atoms, kinds), symprec=SYMPREC_ANGSTROM)
+            found = spglib.get_symmetry_dataset((basis.T, atoms, kinds), symprec=SYMPREC_ANGSTROM)
     except CifError:
-        return False
-    return found is not None and found.number == number
+        return 0
+    return 0 if found is None else int(found.number)
 
 
 def _crystal(

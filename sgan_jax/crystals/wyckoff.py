@@ -34,6 +34,7 @@ class WyckoffPosition(NamedTuple):
       directions: float64 [3, freedom], origin + directions·chosen is on the fixed space.
       stabiliser: bool [m], the operations that fix every point of the fixed space.
       representatives: int [multiplicity], the operations that make each atom of an orbit once.
+      primitive: bool [multiplicity], one atom of each set that the centring makes.
       site_symmetry: the point group without orientation, e.g. 'mm2'.
     """
 
@@ -46,6 +47,7 @@ class WyckoffPosition(NamedTuple):
     directions: np.ndarray
     stabiliser: np.ndarray
     representatives: np.ndarray
+    primitive: np.ndarray
     site_symmetry: str
 
 
@@ -129,6 +131,10 @@ def _position(
         for axes in itertools.combinations(range(3), freedom)
         if abs(np.linalg.det(projector[np.ix_(axes, axes)])) > _TOLERANCE
     )
+    representatives = group.representatives(stabiliser)
+    pure = np.flatnonzero((group.rotations == np.eye(3, dtype=np.int64)).all(axis=(1, 2)))
+    with_centring = group.products[np.ix_(pure, representatives)]  # [centrings, atoms]
+    lowest = group.products[with_centring][:, :, stabiliser].min(axis=(0, 2))
     directions = projector[:, axes] @ np.linalg.inv(projector[np.ix_(axes, axes)])
     return WyckoffPosition(
         multiplicity=len(group) // int(stabiliser.sum()),
@@ -139,7 +145,8 @@ def _position(
         origin=point - directions @ point[list(axes)],
         directions=directions,
         stabiliser=stabiliser,
-        representatives=group.representatives(stabiliser),
+        representatives=representatives,
+        primitive=lowest == representatives,
         site_symmetry=group.site_symmetry(stabiliser),
     )
 

@@ -15,17 +15,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sgan_jax.crystals import cif, prototypes
+from sgan_jax.crystals import cif, prototypes, synthetic, synthetic_statistics
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError, SkippedFile
 
 READER_VERSION = 2
 """Raised whenever the same files give other crystals; part of a data set's name."""
-_SAMPLE = 20  # prototype crystals whose numbers stand for the code that makes them
+_SAMPLE = 20  # made crystals whose numbers stand for the code that makes them
 
 
 class Source[Item](Protocol):
-    """What the two sources below have in common."""
+    """What the sources have in common."""
 
     @property
     def label(self) -> str:
@@ -61,6 +61,8 @@ class CifSource:
     path: pathlib.Path
     symmetry: str
     b_iso_default: float
+    count: int = 0
+    """How many of the files, spread evenly over their list; 0 is all."""
 
     @property
     def label(self) -> str:
@@ -75,15 +77,21 @@ class CifSource:
             "symmetry": self.symmetry,
             "b_iso_default": self.b_iso_default,
             "reader_version": READER_VERSION,
-        }
+        } | ({"count": self.count} if self.count else {})
 
     def __len__(self) -> int:
         """Count the files; the archive's table of contents is enough."""
-        return sum(1 for _ in cif.cif_members(self.path))
+        files = sum(1 for _ in cif.cif_members(self.path))
+        return min(self.count or files, files)
 
     def items(self) -> Iterator[CifItem]:
         """Yield name and content of each file, in sorted order (a tar's in its own)."""
-        for member in cif.cif_members(self.path):
+        files = sum(1 for _ in cif.cif_members(self.path)) if self.count else 0
+        for index, member in enumerate(cif.cif_members(self.path)):
+            if index * self.count // max(files, 1) == (index + 1) * self.count // max(files, 1) and (
+                0 < self.count < files
+            ):
+                continue
             try:
                 yield member.name, member.load()
             except CifError as error:
@@ -111,11 +119,52 @@ class CifSource:
 
 
 @dataclasses.dataclass(frozen=True)
-class PrototypeSource:
-    """The first `count` crystals of the built-in structure types."""
+class SyntheticSource:
+    """The first `count` random crystals of a seed; `class_balance` says of which space groups."""
 
     count: int
     seed: int
+    class_balance: str
+
+    @property
+    def label(self) -> str:
+        """How many crystals of what."""
+        return f"synthetic_{self.count}"
+
+    def identity(self) -> dict[str, object]:
+        """Return what the crystals depend on, in plain values."""
+        return {
+            "source": "synthetic",
+            "count": self.count,
+            "seed": self.seed,
+            "class_balance": self.class_balance,
+            "fingerprint": _synthetic_fingerprint(),
+        }
+
+    def __len__(self) -> int:
+        return self.count
+
+    def items(self) -> Iterator[int]:
+        """Yield the crystals' indices."""
+        return iter(range(self.count))
+
+    def name(self, item: int) -> str:
+        """Return the index, in words."""
+        return f"synthetic crystal {item}"
+
+    def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
+        """Return the crystal of an index."""
+        return [synthetic.synthetic_crystal(item, self.seed, self.class_balance)], []
+
+
+@dataclasses.dataclass(frozen=True)
+class PrototypeSource:
+    """The first `count` crystals of known structure types: the built-in ones or a folder's."""
+
+    count: int
+    seed: int
+    class_balance: str
+    path: pathlib.Path | None = None
 
     @property
     def label(self) -> str:
@@ -128,8 +177,9 @@ class PrototypeSource:
             "source": "prototypes",
             "count": self.count,
             "seed": self.seed,
+            "class_balance": self.class_balance,
             "fingerprint": _prototypes_fingerprint(),
-        }
+        } | ({"prototypes": fingerprint(self.path)} if self.path else {})
 
     def __len__(self) -> int:
         return self.count
@@ -144,7 +194,8 @@ class PrototypeSource:
 
     def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
         """Return the crystal of an index."""
-        return [prototypes.prototype_crystal(item, self.seed)], []
+        kinds = given_prototypes.structure_types(self.path) if self.path else prototypes.PROTOTYPES
+        return [prototypes.prototype_crystal(item, self.seed, self.class_balance, kinds)], []
 
 
 def fingerprint(path: pathlib.Path) -> str:
