@@ -1,9 +1,9 @@
 """What `config.data.source` says: kinds of crystals, and how many of each.
 
-    synthetic                        crystals.synthetic, data.synthetic_crystals of them
-    cif                              all crystals of data.cif_path
-    synthetic:100000+cif             both
-    synthetic:20000+prototypes:5000  so many of each
+synthetic                        crystals.synthetic, data.synthetic_crystals of them
+cif                              all crystals of data.cif_path
+synthetic:100000+cif             both
+synthetic:20000+prototypes:5000  so many of each
 """
 
 from typing import NamedTuple

@@ -48,7 +48,7 @@ def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
         "element_shares": shares.astype(np.float16),
         "pair_counts": (present.T.astype(np.int32) @ present).astype(np.int32),
         "atom_volumes": volumes.astype(np.float32),
-        "volume_spread": np.float32(spread),
+        "volume_spread": np.array(spread),
         "contacts": _contacts(usable, index).astype(np.float16),
     }
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from sgan_jax import symmetry
-from sgan_jax.crystals import cif, fit_elements, sites, wyckoff
+from sgan_jax.crystals import cif, fit_elements, wyckoff
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.synthetic_statistics import BINS, PATH, SHAPE_SCALE
 
@@ -39,7 +39,7 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
     for number in sorted(of_group):
         members = of_group[number]
         counts[number] = len(members)
-        orbits = [first_of_orbits(crystal) for crystal in members]
+        orbits = [crystal.main_sites for crystal in members]
         points = np.concatenate([c.fractional[o] for c, o in zip(members, orbits, strict=True)])
         positions = wyckoff.indices(number, points)
         ends = np.cumsum([len(o) for o in orbits])[:-1]
@@ -63,16 +63,6 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
         "orbit_counts": _orbit_counts(everyone),
         **fit_elements.fit(everyone),
     }
-
-
-def first_of_orbits(crystal: Crystal) -> np.ndarray:
-    """Return one site of each orbit, the fullest where several share it."""
-    content = crystal.content
-    first = sites.first_coincident(
-        crystal.fractional, content.fractional, content.site_index, crystal.cell
-    )
-    order = np.argsort(-crystal.occupancies, kind="stable")
-    return np.sort([order[first[order] == orbit][0] for orbit in np.unique(first)])
 
 
 def _arrangements(number, members, orbits, positions) -> list[str]:
@@ -117,7 +107,7 @@ def _orbit_counts(crystals: list[Crystal]) -> np.ndarray:
     """Return how many crystals of each crystal system have n orbits."""
     counts = np.zeros((len(symmetry.CRYSTAL_SYSTEMS), _MAX_ORBITS + 1), np.int32)
     for crystal in crystals:
-        orbits = len(first_of_orbits(crystal))
+        orbits = len(crystal.main_sites)
         if orbits <= _MAX_ORBITS:
             system = symmetry.crystal_system(crystal.space_group_number)
             counts[symmetry.CRYSTAL_SYSTEMS.index(system), orbits] += 1
@@ -136,7 +126,8 @@ def main() -> None:
         left_out = {line.split()[0] for line in arguments.leave_out.read_text().splitlines()}
     crystals = cif.read_crystals(arguments.crystals, skipped=[])
     table = fit(crystal for crystal in crystals if crystal.id not in left_out)
-    np.savez_compressed(arguments.to, **table)
+    with arguments.to.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **table)
     print(f"{arguments.to}: {arguments.to.stat().st_size} bytes, {table['group_counts'].sum()}")
 
 

@@ -23,6 +23,7 @@ import functools
 import importlib.resources
 import tomllib
 from fractions import Fraction
+from importlib.resources.abc import Traversable
 
 import gemmi
 import numpy as np
@@ -32,6 +33,7 @@ from sgan_jax.crystals import operations, sites
 
 # Published coordinates are rounded: 0.333 for 1/3 in a cell of 20 Å is 0.007 Å off.
 _SPECIAL_POSITION_ANGSTROM = 0.02
+_GROUPS_FILE = "element_groups.toml"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,19 +100,29 @@ class StructureType:
 
 def read_structure_types() -> tuple[StructureType, ...]:
     """Read every table, in the order of the space groups."""
-    folder = importlib.resources.files("sgan_jax.crystals") / "structure_types"
+    folder = _folder()
     tables = {
         entry.name: tomllib.loads(entry.read_text(encoding="utf-8"))
         for entry in folder.iterdir()
         if entry.name.endswith(".toml")
     }
-    groups = tables.pop("element_groups.toml")
+    groups = tables.pop(_GROUPS_FILE)
     kinds = [
         _structure_type(name, entry, groups)
         for table in tables.values()
         for name, entry in table.items()
     ]
     return tuple(sorted(kinds, key=lambda kind: (kind.space_group_number, kind.name)))
+
+
+@functools.cache
+def element_groups() -> dict[str, str]:
+    """Return the elements, in one text, of each group that take each other's place."""
+    return tomllib.loads((_folder() / _GROUPS_FILE).read_text(encoding="utf-8"))
+
+
+def _folder() -> Traversable:
+    return importlib.resources.files("sgan_jax.crystals") / "structure_types"
 
 
 def prototype_elements(kind: StructureType) -> dict[str, str]:

@@ -26,10 +26,11 @@ from sgan_jax.crystals import (
 )
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError
-from sgan_jax.crystals.synthetic_statistics import BINS, statistics
+from sgan_jax.crystals.synthetic_statistics import BINS, group_weights, statistics
 
 SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
 _MOST_ATTEMPTS = 2000  # to draw a crystal
+_ATTEMPTS_OF_ARRANGEMENT = 10
 _SHAPES = 4  # cells tried for a composition, of which the roomiest is taken
 _LEAST_RATIO = 0.88  # of a distance to its contact
 _MOST_GROWTH = 1.12  # of the cell's edges, to make room
@@ -81,24 +82,40 @@ def draw(space_group_number: int, seed: int | Sequence[int]) -> Drawn:
     rng = np.random.default_rng(np.random.SeedSequence([*numbers, space_group_number]))
     crystal_id = f"synthetic-{space_group_number}-{'-'.join(map(str, numbers))}"
     rejected: collections.Counter[str] = collections.Counter()
-    for _ in range(_MOST_ATTEMPTS):
-        found = _attempt(space_group_number, crystal_id, rng)
+    for attempt in range(_MOST_ATTEMPTS):
+        # An arrangement gets several chances: else those of many atoms would be rare.
+        if attempt % _ATTEMPTS_OF_ARRANGEMENT == 0:
+            arrangement = arrangements.arrangement(space_group_number, rng)
+        found = _attempt(space_group_number, arrangement, crystal_id, rng)
         if isinstance(found, Crystal):
             return Drawn(found, rejected)
         rejected[found] += 1
     raise RuntimeError(f"no crystal of space group {space_group_number}: {dict(rejected)}")
 
 
-def natural_groups(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Draw space groups [count] as often as real crystals have them; no group is impossible."""
-    weights = statistics().group_counts[1:] + 1.0
-    return 1 + rng.choice(230, size=count, p=weights / weights.sum())
+def synthetic_crystal(index: int, seed: int, class_balance: str) -> Crystal:
+    """Return crystal `index` of a seed, of a space group drawn as `class_balance` says.
+
+    Args:
+      index: 0 or more.
+      seed: 0 or more.
+      class_balance: 'natural' (as often as real crystals have the group) or 'uniform'.
+    """
+    return random_crystal(drawn_group(index, seed, class_balance), (seed, index))
 
 
-def _attempt(number: int, crystal_id: str, rng: np.random.Generator) -> Crystal | str:
-    """Return a crystal, or the reason why what was drawn is none."""
+def drawn_group(index: int, seed: int, class_balance: str) -> int:
+    """Return the space group of crystal `index` of a seed."""
+    cumulative = np.cumsum(group_weights(class_balance))
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+
+
+def _attempt(
+    number: int, arrangement: arrangements.Arrangement, crystal_id: str, rng: np.random.Generator
+) -> Crystal | str:
+    """Return a crystal of an arrangement, or the reason why what was drawn is none."""
     table = statistics()
-    arrangement = arrangements.arrangement(number, rng)
     positions = [index for part in arrangement for index in part]
     kind_of_orbit = np.repeat(np.arange(len(arrangement)), [len(part) for part in arrangement])
     placed = packing.orbits(number, positions)
@@ -129,7 +146,8 @@ def _attempt(number: int, crystal_id: str, rng: np.random.Generator) -> Crystal 
     growth = max(1.0, _LEAST_RATIO / ratio)
     if growth > _MOST_GROWTH:
         return "overlap"
-    cell = (*(growth * length for length in cell[:3]), *cell[3:])
+    a, b, c, alpha, beta, gamma = cell
+    cell = (a * growth, b * growth, c * growth, alpha, beta, gamma)
     fractional = placed.sites(numbers)
     if not _has_group(number, cell, placed, fractional, kind):
         return "other space group"
@@ -171,9 +189,7 @@ def _has_group(
 ) -> bool:
     """Say whether spglib finds the group in a crystal; kind [n] tells its elements apart."""
     first = {int(element): k for k, element in reversed(list(enumerate(kind)))}
-    kinds = np.array([first[int(element)] for element in kind])[
-        placed.site_index[placed.primitive]
-    ]
+    kinds = np.array([first[int(element)] for element in kind])[placed.site_index[placed.primitive]]
     atoms = placed.atoms(fractional)[placed.primitive]
     to_primitive = _PRIMITIVE[symmetry.centring(number)]
     basis = sites.orthogonalisation(cell) @ np.linalg.inv(to_primitive)
@@ -198,7 +214,8 @@ def _spglib_number(basis: np.ndarray, atoms: np.ndarray, kinds: np.ndarray) -> i
     """Return the space group that spglib finds, 0 where it finds none."""
     try:
         with spglib_errors.as_cif_error("no symmetry found"):
-            found = spglib.get_symmetry_dataset((basis.T, atoms, kinds), symprec=SYMPREC_ANGSTROM)
+            cell = (basis.T.tolist(), atoms.tolist(), kinds.tolist())
+            found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC_ANGSTROM)
     except CifError:
         return 0
     return 0 if found is None else int(found.number)

@@ -65,3 +65,21 @@ def read(path: pathlib.Path) -> SyntheticStatistics:
     """Return the table in a file."""
     with np.load(path) as arrays:
         return SyntheticStatistics(**arrays)
+
+
+@functools.cache
+def group_weights(class_balance: str) -> np.ndarray:
+    """Return how often the space groups are drawn, float64 [231], not normalised; 0 of group 0.
+
+    Raises:
+      ValueError: `class_balance` is neither 'natural' (as often as in real crystals, and seldom
+        where there are none) nor 'uniform'.
+    """
+    if class_balance == "natural":
+        weights = statistics().group_counts + 1.0
+    elif class_balance == "uniform":
+        weights = np.ones(231)
+    else:
+        raise ValueError(f"data.class_balance is {class_balance!r}; use 'natural', 'uniform'")
+    weights[0] = 0.0
+    return weights

@@ -69,7 +69,9 @@ def make_source(
     parts: list[Source] = []
     for kind, count in data_source.parse(source):
         if kind == "synthetic":
-            parts.append(SyntheticSource(count or synthetic_crystals, synthetic_seed, class_balance))
+            parts.append(
+                SyntheticSource(count or synthetic_crystals, synthetic_seed, class_balance)
+            )
         elif kind == "prototypes":
             parts.append(
                 PrototypeSource(

@@ -5,17 +5,18 @@ A source is listed in the main process (`items`, cheap) and turned into crystals
 """
 
 import dataclasses
+import functools
 import hashlib
 import pathlib
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sgan_jax.crystals import cif, prototypes, synthetic, synthetic_statistics
+from sgan_jax.crystals import cif, given_prototypes, prototypes, synthetic, synthetic_statistics
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError, SkippedFile
 
@@ -86,11 +87,11 @@ class CifSource:
 
     def items(self) -> Iterator[CifItem]:
         """Yield name and content of each file, in sorted order (a tar's in its own)."""
-        files = sum(1 for _ in cif.cif_members(self.path)) if self.count else 0
+        if self.count:
+            files = sum(1 for _ in cif.cif_members(self.path))
+            wanted = {i * files // self.count for i in range(min(self.count, files))}
         for index, member in enumerate(cif.cif_members(self.path)):
-            if index * self.count // max(files, 1) == (index + 1) * self.count // max(files, 1) and (
-                0 < self.count < files
-            ):
+            if self.count and index not in wanted:
                 continue
             try:
                 yield member.name, member.load()
@@ -228,12 +229,24 @@ def _prototypes_fingerprint() -> str:
             f"{kind.name} {kind.space_group_number} {kind.roles} {kind.decorations}".encode()
         )
         digest.update(_rounded(kind.cell, kind.fractional, kind.rotations, kind.translations))
-    for crystal in prototypes.prototype_crystals(_SAMPLE, seed=0):
+    _update(digest, prototypes.prototype_crystals(_SAMPLE, 0, "uniform"))
+    return digest.hexdigest()
+
+
+@functools.cache
+def _synthetic_fingerprint() -> str:
+    """Return a hash of the table of statistics and of the first crystals drawn from it."""
+    digest = hashlib.sha256(synthetic_statistics.PATH.read_bytes())
+    _update(digest, (synthetic.synthetic_crystal(i, 0, "uniform") for i in range(_SAMPLE)))
+    return digest.hexdigest()
+
+
+def _update(digest: "hashlib._Hash", crystals: Iterable[Crystal]) -> None:
+    for crystal in crystals:
         digest.update(f"{crystal.space_group_number} {crystal.elements}".encode())
         digest.update(
             _rounded(crystal.cell, crystal.fractional, crystal.occupancies, crystal.b_iso)
         )
-    return digest.hexdigest()
 
 
 def _rounded(*arrays: ArrayLike) -> bytes:
