@@ -11,7 +11,7 @@ import numpy as np
 
 from sgan_jax import symmetry
 from sgan_jax.crystals import wyckoff
-from sgan_jax.crystals.synthetic_statistics import statistics
+from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, statistics
 
 # One tuple of indices of `wyckoff.wyckoff_positions` for each element.
 Arrangement = tuple[tuple[int, ...], ...]
@@ -19,7 +19,6 @@ Arrangement = tuple[tuple[int, ...], ...]
 _MOST_LISTED = 0.85  # of a group's crystals; the rest is new even where all real ones are alike
 _MOST_ATOMS = 80  # in the primitive cell of a drawn arrangement
 _UNSEEN = 0.3  # what a position on which no real crystal has atoms counts
-_KINDS = (0.05, 0.25, 0.45, 0.2, 0.05)  # of drawn ones: how many have 1, 2, ... elements
 
 
 class _Choices(NamedTuple):
@@ -27,7 +26,7 @@ class _Choices(NamedTuple):
     arrangements: list[Arrangement]
     cumulative: np.ndarray  # of the arrangements
     weights: np.ndarray  # of each position
-    orbits: np.ndarray  # cumulative probability of 0, 1, 2, ... orbits
+    sizes: np.ndarray  # cumulative probability of each (orbits, elements), flat
 
 
 def arrangement(space_group_number: int, rng: np.random.Generator) -> Arrangement:
@@ -42,7 +41,8 @@ def _drawn(number: int, choices: _Choices, rng: np.random.Generator) -> Arrangem
     positions = wyckoff.wyckoff_positions(number)
     most = _MOST_ATOMS * symmetry.lattice_points(number)
     weights = choices.weights.copy()
-    orbits = max(1, int(np.searchsorted(choices.orbits, rng.random())))
+    size = int(np.searchsorted(choices.sizes, rng.random()))
+    orbits, kinds = divmod(size, MOST_KINDS + 1)
     chosen: list[int] = []
     atoms = 0
     while len(chosen) < orbits and weights.any():
@@ -54,7 +54,7 @@ def _drawn(number: int, choices: _Choices, rng: np.random.Generator) -> Arrangem
         chosen.append(index)
         if positions[index].freedom == 0:
             weights[index] = 0
-    kinds = min(len(chosen), 1 + int(np.searchsorted(np.cumsum(_KINDS), rng.random())))
+    kinds = min(len(chosen), kinds)
     of_kind: list[list[int]] = [[index] for index in chosen[:kinds]]
     for index in chosen[kinds:]:
         of_kind[rng.integers(kinds)].append(index)
@@ -69,14 +69,14 @@ def _choices(number: int) -> _Choices:
     weights = np.full(len(wyckoff.wyckoff_positions(number)), _UNSEEN)
     weights[rows[:, 1]] += rows[:, 2]
     system = symmetry.crystal_system(number)
-    orbits = table.orbit_counts[symmetry.CRYSTAL_SYSTEMS.index(system)]
+    sizes = table.sizes[symmetry.CRYSTAL_SYSTEMS.index(system)].ravel()
     total = max(int(table.group_counts[number]), 1)
     return _Choices(
         listed=min(sum(counts) / total, _MOST_LISTED),
         arrangements=arrangements,
         cumulative=np.cumsum(counts) / max(sum(counts), 1),
         weights=weights,
-        orbits=np.cumsum(orbits) / orbits.sum(),
+        sizes=np.cumsum(sizes) / sizes.sum(),
     )
 
 

@@ -59,7 +59,7 @@ def shape(space_group_number: int, atoms: int, rng: np.random.Generator) -> np.n
 def cell(metric: np.ndarray, volume: float) -> sites.Cell:
     """Return the cell of this shape (determinant 1) and volume (Å³)."""
     a, b, c, alpha, beta, gamma = sites.cell_of_metric(metric * np.cbrt(volume) ** 2)
-    return a, b, c, *(_exact(angle) for angle in (alpha, beta, gamma))
+    return a, b, c, _exact(alpha), _exact(beta), _exact(gamma)
 
 
 def _exact(angle_deg: float) -> float:

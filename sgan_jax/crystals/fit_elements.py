@@ -9,12 +9,13 @@ import itertools
 import gemmi
 import numpy as np
 
+from sgan_jax import symmetry
 from sgan_jax.crystals import sites
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.scattering_lengths import scattering_length_fm
+from sgan_jax.crystals.synthetic_statistics import MOST_KINDS
 
 _LEAST_OCCURRENCES = 20  # crystals, for an element to be drawn
-_MOST_KINDS = 6  # elements in a crystal
 _CONTACT_QUANTILE = 0.08  # of the closest approaches of a pair in the crystals that have it
 _PRIOR = 6  # crystals that the closest approach expected from the radii weighs
 _MOST_ATOMS = 120  # crystals of more are not searched for contacts
@@ -33,18 +34,21 @@ def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
     usable = [crystal for crystal in crystals if set(crystal.elements) <= set(index)]
     amounts = np.array([_amounts(crystal, index) for crystal in usable])
     present = amounts > 0
-    kinds = np.minimum(present.sum(axis=1), _MOST_KINDS)
-    frequency = np.zeros((_MOST_KINDS + 1, len(elements)), np.int32)
-    shares = np.zeros((_MOST_KINDS + 1, len(elements)), np.float32)
+    kinds = np.minimum(present.sum(axis=1), MOST_KINDS)
+    frequency = np.zeros((MOST_KINDS + 1, len(elements)), np.int32)
+    shares = np.zeros((MOST_KINDS + 1, len(elements)), np.float32)
     fraction = amounts / amounts.sum(axis=1, keepdims=True)
-    for k in range(1, _MOST_KINDS + 1):
+    for k in range(1, MOST_KINDS + 1):
         frequency[k] = present[kinds == k].sum(axis=0)
         # Pulled towards an even share where an element is rare.
         shares[k] = (fraction[kinds == k].sum(axis=0) + 3 / k) / (frequency[k] + 3)
+    lattices = np.array([symmetry.bravais_index(c.space_group_number) for c in usable])
+    of_lattice = [present[lattices == i].sum(axis=0) for i in range(len(symmetry.BRAVAIS_LATTICES))]
     volumes, spread = _atom_volumes(amounts, np.array([crystal.volume for crystal in usable]))
     return {
         "elements": np.array(elements),
         "element_counts": frequency,
+        "lattice_counts": np.array(of_lattice, np.int32),
         "element_shares": shares.astype(np.float16),
         "pair_counts": (present.T.astype(np.int32) @ present).astype(np.int32),
         "atom_volumes": volumes.astype(np.float32),

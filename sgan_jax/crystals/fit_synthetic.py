@@ -19,12 +19,11 @@ import numpy as np
 from sgan_jax import symmetry
 from sgan_jax.crystals import cif, fit_elements, wyckoff
 from sgan_jax.crystals.crystal import Crystal
-from sgan_jax.crystals.synthetic_statistics import BINS, PATH, SHAPE_SCALE
+from sgan_jax.crystals.synthetic_statistics import BINS, MOST_KINDS, MOST_ORBITS, PATH, SHAPE_SCALE
 
 LEAST_SHARED = 3  # crystals, for an arrangement to be listed
 _SHAPES_OF_GROUP = 64  # kernel centres kept, at most
 _LEAST_COORDINATES = 20  # sites on a position, for a histogram of its own
-_MAX_ORBITS = 24  # crystals of more are not drawn
 
 
 def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
@@ -34,6 +33,7 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
         of_group[crystal.space_group_number].append(crystal)
     everyone = [crystal for group in of_group.values() for crystal in group]
     counts = np.zeros(231, np.int32)
+    sizes = np.zeros((len(symmetry.CRYSTAL_SYSTEMS), MOST_ORBITS + 1, MOST_KINDS + 1), np.int32)
     lines, position_rows, histogram_rows, histograms, shapes = [], [], [], [], []
     rng = np.random.default_rng(0)
     for number in sorted(of_group):
@@ -44,7 +44,11 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
         positions = wyckoff.indices(number, points)
         ends = np.cumsum([len(o) for o in orbits])[:-1]
         of_crystal = np.split(positions, ends)
-        lines += _arrangements(number, members, orbits, of_crystal)
+        listed, others = _arrangements(members, orbits, of_crystal)
+        lines += [f"{number} {count} {text}" for text, count in listed]
+        system = symmetry.CRYSTAL_SYSTEMS.index(symmetry.crystal_system(number))
+        for orbit_count, kinds in others:
+            sizes[system, min(orbit_count, MOST_ORBITS), min(kinds, MOST_KINDS)] += 1
         used = np.bincount(positions[positions >= 0])
         position_rows += [(number, index, used[index]) for index in np.flatnonzero(used)]
         for index, histogram in _coordinates(number, positions, points):
@@ -60,22 +64,31 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
         "histograms": np.concatenate(histograms).astype(np.uint8),
         "shape_groups": np.array([row[0] for row in shapes], np.uint8),
         "shapes": np.array([row[1:] for row in shapes], np.int16),
-        "orbit_counts": _orbit_counts(everyone),
+        "sizes": sizes,
         **fit_elements.fit(everyone),
     }
 
 
-def _arrangements(number, members, orbits, positions) -> list[str]:
-    """Return 'group count 0.5|7.7': which positions the orbits of each element are on."""
-    found: collections.Counter[str] = collections.Counter()
+def _arrangements(
+    members: list[Crystal], orbits: list[np.ndarray], positions: list[np.ndarray]
+) -> tuple[list[tuple[str, int]], list[tuple[int, int]]]:
+    """Return the shared arrangements with their counts, and the sizes of all other crystals.
+
+    An arrangement is '0.5|7.7', the positions that the orbits of each element are on; a size is how
+    many orbits and elements there are.
+    """
+    texts, sizes = [], []
     for crystal, chosen, indices in zip(members, orbits, positions, strict=True):
-        if len(chosen) > _MAX_ORBITS or indices.min() < 0:
-            continue
         parts: dict[str, list[int]] = collections.defaultdict(list)
         for site, index in zip(chosen, indices, strict=True):
             parts[crystal.elements[site]].append(int(index))
-        found["|".join(sorted(".".join(map(str, sorted(p))) for p in parts.values()))] += 1
-    return [f"{number} {n} {text}" for text, n in sorted(found.items()) if n >= LEAST_SHARED]
+        texts.append("|".join(sorted(".".join(map(str, sorted(p))) for p in parts.values())))
+        sizes.append((len(chosen), len(parts)))
+    counts = collections.Counter(texts)
+    listed = sorted((text, n) for text, n in counts.items() if n >= LEAST_SHARED)
+    return listed, [
+        size for text, size in zip(texts, sizes, strict=True) if counts[text] < LEAST_SHARED
+    ]
 
 
 def _coordinates(number, positions, points):
@@ -101,17 +114,6 @@ def _shape(crystal: Crystal) -> tuple[int, ...]:
     atoms = crystal.atoms / symmetry.lattice_points(crystal.space_group_number)
     numbers = [np.log(atoms), np.log(a / c), np.log(b / c), *np.cos(np.radians(angles))]
     return tuple(np.clip(np.round(np.array(numbers) * SHAPE_SCALE), -32000, 32000).astype(int))
-
-
-def _orbit_counts(crystals: list[Crystal]) -> np.ndarray:
-    """Return how many crystals of each crystal system have n orbits."""
-    counts = np.zeros((len(symmetry.CRYSTAL_SYSTEMS), _MAX_ORBITS + 1), np.int32)
-    for crystal in crystals:
-        orbits = len(crystal.main_sites)
-        if orbits <= _MAX_ORBITS:
-            system = symmetry.crystal_system(crystal.space_group_number)
-            counts[symmetry.CRYSTAL_SYSTEMS.index(system), orbits] += 1
-    return counts
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ def _attempt(
     placed = packing.orbits(number, positions)
     multiplicities = np.bincount(placed.site_index)
     amounts = np.bincount(kind_of_orbit, multiplicities)
-    kinds = compositions.elements(amounts, rng)
+    kinds = compositions.elements(number, amounts, rng)
     kind = kinds[kind_of_orbit]
     contacts = table.contacts[np.ix_(kind, kind[placed.site_index])].astype(np.float64)
     volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))

@@ -11,6 +11,8 @@ import numpy as np
 
 PATH = pathlib.Path(__file__).with_suffix(".npz")
 BINS = 48  # of a coordinate's histogram; bin k is centred at k / 48
+MOST_ORBITS = 30  # told apart
+MOST_KINDS = 6  # of elements in a crystal, told apart
 SHAPE_SCALE = 1000.0  # cell shapes are kept as whole thousandths
 
 
@@ -28,9 +30,11 @@ class SyntheticStatistics(NamedTuple):
       shape_groups: uint8 [s], the group that a kernel centre of cell shapes is from.
       shapes: int16 [s, 6], thousandths of ln of the atoms in the primitive cell, ln a/c, ln b/c,
         cos alpha, cos beta, cos gamma.
-      orbit_counts: int [7, n], crystals of each crystal system that have so many orbits.
+      sizes: int [7, 31, 7], crystals of other arrangements, by crystal system, orbits (30: or
+        more) and elements (6: or more).
       elements: names [E].
       element_counts: int [7, E], crystals of k elements (6: or more) with this one among them.
+      lattice_counts: int [14, E], crystals of each Bravais lattice with this one among them.
       element_shares: float [7, E], mean share of the atoms that the element has in those.
       pair_counts: int [E, E], crystals with both.
       atom_volumes: float [E], Å³; their sum is the volume of a cell ...
@@ -45,9 +49,10 @@ class SyntheticStatistics(NamedTuple):
     histograms: np.ndarray
     shape_groups: np.ndarray
     shapes: np.ndarray
-    orbit_counts: np.ndarray
+    sizes: np.ndarray
     elements: np.ndarray
     element_counts: np.ndarray
+    lattice_counts: np.ndarray
     element_shares: np.ndarray
     pair_counts: np.ndarray
     atom_volumes: np.ndarray

@@ -9,6 +9,7 @@ operations that fix each point of that grid give all of them.
 
 import functools
 import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import gemmi
@@ -31,7 +32,8 @@ class WyckoffPosition(NamedTuple):
       projector: float64 [3, 3], fractional displacements onto the directions that stay free.
       axes: the coordinates, `freedom` of 0, 1, 2, that may be chosen.
       origin: float64 [3], the point of the fixed space where these are 0.
-      directions: float64 [3, freedom], origin + directions·chosen is on the fixed space.
+      directions: float64 [3, freedom], origin + directions·chosen is on the fixed space. Whole
+        numbers, so that choices that differ by 1 differ by a lattice vector.
       stabiliser: bool [m], the operations that fix every point of the fixed space.
       representatives: int [multiplicity], the operations that make each atom of an orbit once.
       primitive: bool [multiplicity], one atom of each set that the centring makes.
@@ -126,16 +128,15 @@ def _position(
     stabiliser: np.ndarray,
 ) -> WyckoffPosition:
     freedom = round(np.trace(projector))
-    axes = next(
-        axes
-        for axes in itertools.combinations(range(3), freedom)
-        if abs(np.linalg.det(projector[np.ix_(axes, axes)])) > _TOLERANCE
+    axes, directions = next(
+        (axes, directions)
+        for axes, directions in _choices_of_axes(projector, freedom)
+        if np.abs(directions - np.round(directions)).max(initial=0.0) < _TOLERANCE
     )
     representatives = group.representatives(stabiliser)
     pure = np.flatnonzero((group.rotations == np.eye(3, dtype=np.int64)).all(axis=(1, 2)))
     with_centring = group.products[np.ix_(pure, representatives)]  # [centrings, atoms]
     lowest = group.products[with_centring][:, :, stabiliser].min(axis=(0, 2))
-    directions = projector[:, axes] @ np.linalg.inv(projector[np.ix_(axes, axes)])
     return WyckoffPosition(
         multiplicity=len(group) // int(stabiliser.sum()),
         freedom=freedom,
@@ -149,6 +150,19 @@ def _position(
         primitive=lowest == representatives,
         site_symmetry=group.site_symmetry(stabiliser),
     )
+
+
+def _choices_of_axes(
+    projector: np.ndarray, freedom: int
+) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Yield axes whose coordinates may be chosen, and the directions [3, freedom] of each."""
+    subsets = list(itertools.combinations(range(3), freedom))
+    # Columns that span the fixed space.
+    spanning = max((projector[:, s] for s in subsets), key=lambda b: np.linalg.det(b.T @ b))
+    for axes in subsets:
+        block = spanning[list(axes)]
+        if abs(np.linalg.det(block)) > _TOLERANCE:
+            yield axes, spanning @ np.linalg.inv(block)
 
 
 def _fixed_spaces(group: operations.OperationGroup) -> tuple[np.ndarray, np.ndarray]:
