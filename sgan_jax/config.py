@@ -121,7 +121,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         data=dict(
             # 'synthetic', 'prototypes' (known structure types), 'cif' (from cif_path), or several
             # with how many of each: 'synthetic:100000+cif'.
-            source="prototypes",
+            source="prototypes",  # the two first need no file
             class_balance="natural",  # of the first two: as in nature; 'uniform': of space groups
             synthetic_crystals=100_000,  # where the source names no number of its own
             synthetic_seed=0,

@@ -193,12 +193,14 @@ def test_a_crystal_depends_on_seed_and_index_only():
     assert in_order[7][0] == "prototype-000007"
 
 
-def test_bravais_lattices_are_balanced_and_draws_within_their_ranges():
+def test_space_groups_are_balanced_and_draws_within_their_ranges():
     count = 2800
     crystals = list(prototypes.prototype_crystals(count, 0, "uniform"))
-    lattices = Counter(crystal.bravais_lattice for crystal in crystals)
-    expected, deviation = count / 14, np.sqrt(count / 14 * 13 / 14)
-    assert max(abs(lattices[name] - expected) for name in symmetry.BRAVAIS_LATTICES) < 4 * deviation
+    groups = Counter(crystal.space_group_number for crystal in crystals)
+    there = {kind.space_group_number for kind in PROTOTYPES}
+    expected = count / len(there)
+    deviations = [abs(groups[number] - expected) for number in there]
+    assert max(deviations) < 5 * np.sqrt(expected)
 
     b_iso = np.concatenate([crystal.b_iso for crystal in crystals])
     occupancies = np.concatenate([crystal.occupancies for crystal in crystals])

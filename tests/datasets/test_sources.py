@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from rock_salts import rock_salts, write_zip
 
-from sgan_jax.crystals import prototypes
+from sgan_jax.crystals import prototypes, synthetic
 from sgan_jax.crystals.skipped import CifError
 from sgan_jax.datasets import sources
 
@@ -84,21 +84,37 @@ def test_labels_are_fit_for_folders(name, label):
 
 
 def test_prototypes_depend_on_count_seed_table_and_code(monkeypatch):
-    identities = [sources.PrototypeSource(*given).identity() for given in ((5, 0), (6, 0), (5, 1))]
-    assert sources.PrototypeSource(5, 0).identity() == identities[0]
+    given = ((5, 0, "uniform"), (6, 0, "uniform"), (5, 1, "uniform"), (5, 0, "natural"))
+    identities = [sources.PrototypeSource(*arguments).identity() for arguments in given]
+    assert sources.PrototypeSource(*given[0]).identity() == identities[0]
     monkeypatch.setattr(prototypes, "_JITTER_ANGSTROM", 0.031)
-    identities.append(sources.PrototypeSource(5, 0).identity())
+    identities.append(sources.PrototypeSource(*given[0]).identity())
     kinds = list(prototypes.PROTOTYPES)
     kinds[-1] = dataclasses.replace(kinds[-1], fractional=kinds[-1].fractional + 1e-4)
     monkeypatch.setattr(prototypes, "PROTOTYPES", tuple(kinds))
-    identities.append(sources.PrototypeSource(5, 0).identity())
-    assert len({str(identity) for identity in identities}) == 5
+    identities.append(sources.PrototypeSource(*given[0]).identity())
+    assert len({str(identity) for identity in identities}) == 6
 
 
 def test_prototypes_are_made_from_their_index():
-    source = sources.PrototypeSource(3, 0)
+    source = sources.PrototypeSource(3, 0, "natural")
     items = list(source.items())
     assert len(items) == len(source) == 3
     (crystal,), skipped = source.crystals(items[2])
     assert skipped == []
     assert crystal.formula == source.crystals(items[2])[0][0].formula
+
+
+def test_synthetic_crystals_are_made_from_their_index_and_depend_on_the_code(monkeypatch):
+    source = sources.SyntheticSource(3, 0, "natural")
+    assert list(source.items()) == [0, 1, 2] and len(source) == 3
+    (crystal,), skipped = source.crystals(2)
+    assert skipped == []
+    assert crystal.cell == sources.SyntheticSource(9, 0, "natural").crystals(2)[0][0].cell
+    before = source.identity()
+    sources._synthetic_fingerprint.cache_clear()
+    assert source.identity() == before
+    sources._synthetic_fingerprint.cache_clear()
+    monkeypatch.setattr(synthetic, "_B_MEDIAN", 0.61)
+    assert source.identity() != before
+    sources._synthetic_fingerprint.cache_clear()
