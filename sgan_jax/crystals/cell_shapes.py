@@ -1,7 +1,8 @@
 """Cells of a synthetic crystal: a shape that real cells of its lattice have, and a volume.
 
 Shapes are drawn from a kernel density: the shape of a real crystal of the same Bravais lattice, by
-preference of the same group and of about as many atoms, spread by a few per cent.
+preference of the same group and of about as many atoms, spread by a little or by a few per cent:
+by little, because many real cells are nearly those of a more symmetric lattice.
 """
 
 import functools
@@ -13,8 +14,8 @@ from sgan_jax import symmetry
 from sgan_jax.crystals import sites, wyckoff
 from sgan_jax.crystals.synthetic_statistics import SHAPE_SCALE, statistics
 
-_LENGTH_SPREAD = 0.03  # of ln a/c and ln b/c about a kernel centre
-_COSINE_SPREAD = 0.015
+_LENGTH_SPREAD = (0.0005, 0.05)  # of ln a/c and ln b/c about a kernel centre, drawn between
+_COSINE_SPREAD = 0.7  # of the cosines, relative to that
 _SIZE_SPREAD = 0.3  # of ln of the number of atoms about a kernel centre's
 _SAME_GROUP = 8.0  # how much likelier a kernel centre of the same group is
 _MOST_COSINE = 0.87  # of an angle of 30 degrees
@@ -42,11 +43,11 @@ def shape(space_group_number: int, atoms: int, rng: np.random.Generator) -> np.n
     cumulative = np.cumsum(weights)
     while True:
         k = np.searchsorted(cumulative, rng.random() * cumulative[-1])
-        spread = rng.normal(size=6)
-        lengths = np.exp(shapes.log_lengths[k] + _LENGTH_SPREAD * spread[:3])
-        cosines = np.clip(
-            shapes.cosines[k] + _COSINE_SPREAD * spread[3:], -_MOST_COSINE, _MOST_COSINE
-        )
+        least, most = _LENGTH_SPREAD
+        spread = least * (most / least) ** rng.random() * rng.normal(size=6)
+        lengths = np.exp(shapes.log_lengths[k] + spread[:3])
+        cosines = shapes.cosines[k] + _COSINE_SPREAD * spread[3:]
+        cosines = np.clip(cosines, -_MOST_COSINE, _MOST_COSINE)
         metric = np.outer(lengths, lengths)
         metric[[1, 0, 0], [2, 2, 1]] *= cosines
         metric[[2, 2, 1], [1, 0, 0]] *= cosines

@@ -9,7 +9,7 @@ from sgan_jax.crystals import wyckoff
 
 _STEPS = 30
 _LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
-_RELAXED = 0.98  # least ratio of a distance to its contact at which pushing ends
+_EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by this
 
 
 class Orbits(NamedTuple):
@@ -65,19 +65,25 @@ def orbits(space_group_number: int, positions: list[int]) -> Orbits:
 
 
 def relaxed(
-    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray, enough: float
+    placed: Orbits,
+    numbers: np.ndarray,
+    basis: np.ndarray,
+    contacts: np.ndarray,
+    *,
+    enough: float,
+    hopeless: float,
 ) -> tuple[np.ndarray, float]:
     """Return free numbers [n, 3] with the atoms that are too near each other pushed apart.
 
-    And the least ratio of a distance between atoms to its contact; pushing ends early where sites
-    that cannot move keep it below `enough`.
+    And the least ratio of a distance between atoms to its contact.
 
     Args:
       placed: the orbits.
       numbers: to start from [n, 3].
       basis: of the cell, columns in Å [3, 3].
       contacts: Å [n, N], the least distance of each site from each atom.
-      enough: the ratio that is asked for.
+      enough: the least ratio of a distance to its contact at which pushing ends.
+      hopeless: a ratio between sites that cannot move with which pushing does not begin.
     """
     inverse = np.linalg.inv(basis)
     shifts = _shifts(basis, contacts.max())
@@ -89,11 +95,11 @@ def relaxed(
         ratio = float(ratios.min())
         if ratio > best_ratio:
             best, best_ratio = numbers, ratio
-        if ratio > _RELAXED or fixed.all():
+        if ratio > enough + _EASE or fixed.all():
             break
         if step == 0 and fixed.any():
             among_fixed = float(ratios[np.ix_(fixed, fixed[placed.site_index])].min())
-            if among_fixed < enough:
+            if among_fixed < hopeless:
                 return numbers, among_fixed
         if step >= _LOST[0] and best_ratio < _LOST[1]:
             break

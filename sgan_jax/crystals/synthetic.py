@@ -7,50 +7,34 @@ drawn for, is drawn again.
 """
 
 import collections
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import spglib
 
 from sgan_jax import symmetry
 from sgan_jax.crystals import (
     arrangements,
     cell_shapes,
     compositions,
+    confirmation,
+    coordinates,
     packing,
     sites,
-    spglib_errors,
     wyckoff,
 )
 from sgan_jax.crystals.crystal import Crystal
-from sgan_jax.crystals.skipped import CifError
-from sgan_jax.crystals.synthetic_statistics import BINS, group_weights, statistics
+from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
 
-SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
 _MOST_ATTEMPTS = 2000  # to draw a crystal
 _ATTEMPTS_OF_ARRANGEMENT = 10
-_SHAPES = 4  # cells tried for a composition, of which the roomiest is taken
+_TRIES = 5  # of a cell and coordinates for a composition, of which the roomiest is taken
 _LEAST_RATIO = 0.88  # of a distance to its contact
 _MOST_GROWTH = 1.12  # of the cell's edges, to make room
 _NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
 _B_DEFAULT = 0.5  # Å², of those
 _B_MEDIAN, _B_SPREAD, _B_SPREAD_OF_SITES = 0.6, 0.5, 0.3  # Å², of ln B
 _MIXED, _VACANT = 0.03, 0.02  # of the crystals have a shared, a partly vacant position
-
-
-_NOMINAL_EDGE_ANGSTROM = 10.0
-
-# From coordinates in the conventional cell to those in a primitive one; spglib is quicker there.
-_PRIMITIVE = {
-    "P": np.eye(3),
-    "A": np.array([[1.0, 0, 0], [0, 1, 1], [0, -1, 1]]),
-    "C": np.array([[1.0, 1, 0], [-1, 1, 0], [0, 0, 1]]),
-    "I": np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]]),
-    "F": np.array([[-1.0, 1, 1], [1, -1, 1], [1, 1, -1]]),
-    "R": np.array([[1.0, 0, 1], [-1, 1, 1], [0, -1, 1]]),
-}
 
 
 class Drawn(NamedTuple):
@@ -126,22 +110,10 @@ def _attempt(
     contacts = table.contacts[np.ix_(kind, kind[placed.site_index])].astype(np.float64)
     volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))
 
-    numbers = _coordinates(number, positions, rng)
-    atoms = len(placed.site_index) // symmetry.lattice_points(number)
-    best_ratio, cell = -1.0, None
-    for _ in range(1 if symmetry.crystal_system(number) == "cubic" else _SHAPES):
-        tried = cell_shapes.cell(cell_shapes.shape(number, atoms, rng), volume)
-        basis = sites.orthogonalisation(tried)
-        ratio = packing.least_ratio(placed, numbers, basis, contacts)
-        if ratio > best_ratio:
-            best_ratio, cell = ratio, tried
-    assert cell is not None
+    cell, numbers = _roomiest(number, positions, placed, volume, contacts, rng)
+    basis = sites.orthogonalisation(cell)
     numbers, ratio = packing.relaxed(
-        placed,
-        numbers,
-        sites.orthogonalisation(cell),
-        contacts,
-        enough=_LEAST_RATIO / _MOST_GROWTH,
+        placed, numbers, basis, contacts, enough=_LEAST_RATIO, hopeless=_LEAST_RATIO / _MOST_GROWTH
     )
     growth = max(1.0, _LEAST_RATIO / ratio)
     if growth > _MOST_GROWTH:
@@ -149,76 +121,30 @@ def _attempt(
     a, b, c, alpha, beta, gamma = cell
     cell = (a * growth, b * growth, c * growth, alpha, beta, gamma)
     fractional = placed.sites(numbers)
-    if not _has_group(number, cell, placed, fractional, kind):
+    if not confirmation.has_group(number, cell, placed, fractional, kind):
         return "other space group"
     return _crystal(number, crystal_id, cell, table.elements[kind], fractional, rng)
 
 
-def _coordinates(number: int, positions: list[int], rng: np.random.Generator) -> np.ndarray:
-    """Draw the free numbers [n, 3] of orbits on these positions."""
-    numbers = rng.random((len(positions), 3))
-    jitter = rng.random((len(positions), 3)) - 0.5
-    histograms = _histograms(number)
-    for k, index in enumerate(positions):
-        for axis, cumulative in enumerate(histograms.get(index, ())):
-            numbers[k, axis] = (
-                np.searchsorted(cumulative, numbers[k, axis]) + jitter[k, axis]
-            ) / BINS
-    return numbers
-
-
-@functools.cache
-def _histograms(number: int) -> dict[int, np.ndarray]:
-    """Return the cumulative frequencies [freedom, 48] of the free coordinates of positions."""
-    table = statistics()
-    found = {}
-    for group, index, row in table.histogram_positions.tolist():
-        if group == number:
-            freedom = wyckoff.wyckoff_positions(group)[index].freedom
-            counts = table.histograms[row : row + freedom] + 0.5
-            found[index] = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
-    return found
-
-
-def _has_group(
+def _roomiest(
     number: int,
-    cell: sites.Cell,
+    positions: list[int],
     placed: packing.Orbits,
-    fractional: np.ndarray,
-    kind: np.ndarray,
-) -> bool:
-    """Say whether spglib finds the group in a crystal; kind [n] tells its elements apart."""
-    first = {int(element): k for k, element in reversed(list(enumerate(kind)))}
-    kinds = np.array([first[int(element)] for element in kind])[placed.site_index[placed.primitive]]
-    atoms = placed.atoms(fractional)[placed.primitive]
-    to_primitive = _PRIMITIVE[symmetry.centring(number)]
-    basis = sites.orthogonalisation(cell) @ np.linalg.inv(to_primitive)
-    atoms = atoms @ to_primitive.T
-    if symmetry.crystal_system(number) == "cubic" and not placed.directions.any():
-        # Nothing but the size differs from other crystals of this arrangement: asked once.
-        basis = _NOMINAL_EDGE_ANGSTROM * np.linalg.inv(to_primitive)
-        return _found_number(basis.tobytes(), atoms.tobytes(), kinds.tobytes()) == number
-    return _spglib_number(basis, atoms, kinds) == number
-
-
-@functools.lru_cache(maxsize=4096)
-def _found_number(basis: bytes, atoms: bytes, kinds: bytes) -> int:
-    return _spglib_number(
-        np.frombuffer(basis).reshape(3, 3),
-        np.frombuffer(atoms).reshape(-1, 3),
-        np.frombuffer(kinds, np.int64),
-    )
-
-
-def _spglib_number(basis: np.ndarray, atoms: np.ndarray, kinds: np.ndarray) -> int:
-    """Return the space group that spglib finds, 0 where it finds none."""
-    try:
-        with spglib_errors.as_cif_error("no symmetry found"):
-            cell = (basis.T.tolist(), atoms.tolist(), kinds.tolist())
-            found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC_ANGSTROM)
-    except CifError:
-        return 0
-    return 0 if found is None else int(found.number)
+    volume: float,
+    contacts: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[sites.Cell, np.ndarray]:
+    """Draw a few cells and coordinates; return those with the most room between the atoms."""
+    atoms = len(placed.site_index) // symmetry.lattice_points(number)
+    free = placed.directions.any() or symmetry.crystal_system(number) != "cubic"
+    drawn = []
+    for _ in range(_TRIES if free else 1):
+        numbers = coordinates.free_numbers(number, positions, rng)
+        cell = cell_shapes.cell(cell_shapes.shape(number, atoms, rng), volume)
+        basis = sites.orthogonalisation(cell)
+        drawn.append((packing.least_ratio(placed, numbers, basis, contacts), cell, numbers))
+    _, cell, numbers = max(drawn, key=lambda entry: entry[0])
+    return cell, numbers
 
 
 def _crystal(
