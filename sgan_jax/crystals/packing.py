@@ -86,7 +86,8 @@ def relaxed(
       hopeless: a ratio between sites that cannot move with which pushing does not begin.
     """
     inverse = np.linalg.inv(basis)
-    shifts = _shifts(basis, contacts.max())
+    # Of atoms that are near two images of another one the nearer is enough to push.
+    shifts = _shifts(basis, 0.65 * contacts.max())
     fixed = ~placed.directions.any(axis=(1, 2))
     best, best_ratio = numbers, -1.0
     for step in range(_STEPS):
@@ -107,7 +108,7 @@ def relaxed(
         push = 0.4 * (vectors * lack[..., None]).sum(axis=(1, 2))
         push *= np.minimum(1.0, 0.5 / (np.linalg.norm(push, axis=1, keepdims=True) + 1e-12))
         numbers = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
-    return best, best_ratio
+    return best, least_ratio(placed, best, basis, contacts)
 
 
 def least_ratio(

@@ -28,7 +28,7 @@ from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
 
 _MOST_ATTEMPTS = 2000  # to draw a crystal
 _ATTEMPTS_OF_ARRANGEMENT = 10
-_TRIES = 5  # of a cell and coordinates for a composition, of which the roomiest is taken
+_TRIES = 4  # of a cell and coordinates for a composition, of which the roomiest is taken
 _LEAST_RATIO = 0.88  # of a distance to its contact
 _MOST_GROWTH = 1.12  # of the cell's edges, to make room
 _NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
