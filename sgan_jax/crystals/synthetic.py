@@ -26,8 +26,10 @@ from sgan_jax.crystals import (
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
 
+OVERLAP, OTHER_GROUP = "overlap", "other space group"  # why a draw is rejected
+
 _MOST_ATTEMPTS = 2000  # to draw a crystal
-_ATTEMPTS_OF_ARRANGEMENT = 10
+_CHANCES = 10  # to place the atoms of an arrangement
 _TRIES = 4  # of a cell and coordinates for a composition, of which the roomiest is taken
 _LEAST_RATIO = 0.88  # of a distance to its contact
 _MOST_GROWTH = 1.12  # of the cell's edges, to make room
@@ -66,14 +68,16 @@ def draw(space_group_number: int, seed: int | Sequence[int]) -> Drawn:
     rng = np.random.default_rng(np.random.SeedSequence([*numbers, space_group_number]))
     crystal_id = f"synthetic-{space_group_number}-{'-'.join(map(str, numbers))}"
     rejected: collections.Counter[str] = collections.Counter()
-    for attempt in range(_MOST_ATTEMPTS):
-        # An arrangement gets several chances: else those of many atoms would be rare.
-        if attempt % _ATTEMPTS_OF_ARRANGEMENT == 0:
-            arrangement = arrangements.arrangement(space_group_number, rng)
-        found = _attempt(space_group_number, arrangement, crystal_id, rng)
-        if isinstance(found, Crystal):
-            return Drawn(found, rejected)
-        rejected[found] += 1
+    while rejected.total() < _MOST_ATTEMPTS:
+        arrangement = arrangements.arrangement(space_group_number, rng)
+        # Several chances for each: else arrangements of many atoms would be rare.
+        for _ in range(_CHANCES):
+            found = _attempt(space_group_number, arrangement, crystal_id, rng)
+            if isinstance(found, Crystal):
+                return Drawn(found, rejected)
+            rejected[found] += 1
+            if found == OTHER_GROUP:
+                break
     raise RuntimeError(f"no crystal of space group {space_group_number}: {dict(rejected)}")
 
 
@@ -117,12 +121,12 @@ def _attempt(
     )
     growth = max(1.0, _LEAST_RATIO / ratio)
     if growth > _MOST_GROWTH:
-        return "overlap"
+        return OVERLAP
     a, b, c, alpha, beta, gamma = cell
     cell = (a * growth, b * growth, c * growth, alpha, beta, gamma)
     fractional = placed.sites(numbers)
     if not confirmation.has_group(number, cell, placed, fractional, kind):
-        return "other space group"
+        return OTHER_GROUP
     return _crystal(number, crystal_id, cell, table.elements[kind], fractional, rng)
 
 
