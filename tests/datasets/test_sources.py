@@ -10,7 +10,7 @@ from rock_salts import rock_salts, write_zip
 
 from sgan_jax.crystals import prototypes, synthetic
 from sgan_jax.crystals.skipped import CifError
-from sgan_jax.datasets import sources
+from sgan_jax.datasets import fingerprints, sources
 
 
 def cif_source(path: pathlib.Path) -> sources.CifSource:
@@ -21,32 +21,32 @@ def test_fingerprint_of_a_zip_is_its_contents(tmp_path):
     files = rock_salts(5)
     first = write_zip(tmp_path / "a.zip", files)
     again = write_zip(tmp_path / "b.zip", dict(reversed(files.items())))
-    assert sources.fingerprint(first) == sources.fingerprint(again)
+    assert fingerprints.files_fingerprint(first) == fingerprints.files_fingerprint(again)
     name, text = next(iter(files.items()))
     changed = write_zip(tmp_path / "c.zip", files | {name: text.replace("90", "91", 1)})
     renamed = write_zip(tmp_path / "d.zip", {f"x{name}": text for name, text in files.items()})
-    assert len({sources.fingerprint(p) for p in (first, changed, renamed)}) == 3
+    assert len({fingerprints.files_fingerprint(p) for p in (first, changed, renamed)}) == 3
 
 
 def test_fingerprint_of_a_folder_sees_a_touched_file(tmp_path):
     (tmp_path / "in").mkdir()
     file = tmp_path / "in" / "a.cif"
     file.write_text("data_a")
-    before = sources.fingerprint(tmp_path)
-    assert sources.fingerprint(tmp_path) == before
+    before = fingerprints.files_fingerprint(tmp_path)
+    assert fingerprints.files_fingerprint(tmp_path) == before
     os.utime(file, (1, 1))
-    assert sources.fingerprint(tmp_path) != before
+    assert fingerprints.files_fingerprint(tmp_path) != before
 
 
 @pytest.mark.parametrize("name", ["one.cif", "all.tar"])
 def test_fingerprint_of_a_file_is_its_bytes(tmp_path, name):
     path = tmp_path / name
     path.write_text("data_a")
-    before = sources.fingerprint(path)
+    before = fingerprints.files_fingerprint(path)
     os.utime(path, (1, 1))
-    assert sources.fingerprint(path) == before
+    assert fingerprints.files_fingerprint(path) == before
     path.write_text("data_b")
-    assert sources.fingerprint(path) != before
+    assert fingerprints.files_fingerprint(path) != before
 
 
 def test_items_of_zip_folder_and_tar_are_the_same(tmp_path):
@@ -112,9 +112,9 @@ def test_synthetic_crystals_are_made_from_their_index_and_depend_on_the_code(mon
     assert skipped == []
     assert crystal.cell == sources.SyntheticSource(9, 0, "natural").crystals(2)[0][0].cell
     before = source.identity()
-    sources._synthetic_fingerprint.cache_clear()
+    fingerprints.synthetic_fingerprint.cache_clear()
     assert source.identity() == before
-    sources._synthetic_fingerprint.cache_clear()
+    fingerprints.synthetic_fingerprint.cache_clear()
     monkeypatch.setattr(synthetic, "_B_MEDIAN", 0.61)
     assert source.identity() != before
-    sources._synthetic_fingerprint.cache_clear()
+    fingerprints.synthetic_fingerprint.cache_clear()
