@@ -44,6 +44,7 @@ def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
         shares[k] = (fraction[kinds == k].sum(axis=0) + 3 / k) / (frequency[k] + 3)
     lattices = np.array([symmetry.bravais_index(c.space_group_number) for c in usable])
     of_lattice = [present[lattices == i].sum(axis=0) for i in range(len(symmetry.BRAVAIS_LATTICES))]
+    closest = _closest_approaches(usable, index)
     volumes, spread = _atom_volumes(amounts, np.array([crystal.volume for crystal in usable]))
     return {
         "elements": np.array(elements),
@@ -53,7 +54,8 @@ def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
         "pair_counts": (present.T.astype(np.int32) @ present).astype(np.int32),
         "atom_volumes": volumes.astype(np.float32),
         "volume_spread": np.array(spread),
-        "contacts": _contacts(usable, index).astype(np.float16),
+        "contacts": _distances(closest, index, _CONTACT_QUANTILE).astype(np.float16),
+        "usual_distances": _distances(closest, index, 0.5).astype(np.float16),
     }
 
 
@@ -84,29 +86,41 @@ def _atom_volumes(amounts: np.ndarray, volumes: np.ndarray) -> tuple[np.ndarray,
     return fitted, float(np.std(deviation[kept]))
 
 
-def _contacts(crystals: list[Crystal], index: dict[str, int]) -> np.ndarray:
-    """Return how near two elements come, Å [n, n]: nearly the least of the crystals with both."""
+def _closest_approaches(
+    crystals: list[Crystal], index: dict[str, int]
+) -> dict[tuple[int, int], list[float]]:
+    """Return, for each pair of elements, how near they come (Å) in each crystal that has both."""
     closest: dict[tuple[int, int], list[float]] = collections.defaultdict(list)
     for crystal in crystals:
         if len(crystal.content.site_index) <= _MOST_ATOMS and (crystal.occupancies == 1).all():
-            for pair, distance in _closest_approaches(crystal, index).items():
+            for pair, distance in _approaches_in(crystal, index).items():
                 closest[pair].append(distance)
+    return closest
+
+
+def _distances(
+    closest: dict[tuple[int, int], list[float]], index: dict[str, int], quantile: float
+) -> np.ndarray:
+    """Return a quantile of the closest approaches of two elements, Å [n, n].
+
+    Drawn towards the quantile that their radii let expect, the more the fewer crystals there are.
+    """
     radii = np.array([gemmi.Element("H" if e == "D" else e).covalent_r for e in index])
     sums = radii[:, None] + radii
-    factors = {pair: np.quantile(d, _CONTACT_QUANTILE) / sums[pair] for pair, d in closest.items()}
+    factors = {pair: np.quantile(d, quantile) / sums[pair] for pair, d in closest.items()}
     # What the pairs of two elements have in common: both are anions, or an anion and a cation.
     mean = np.ones(len(index))
     for i in range(len(index)):
         mean[i] = np.median([f for pair, f in factors.items() if i in pair])
-    contacts = np.maximum(mean[:, None], mean) * sums
+    found = np.maximum(mean[:, None], mean) * sums
     for (i, j), distances in closest.items():
         weight = len(distances) / (len(distances) + _PRIOR)
-        value = weight * np.quantile(distances, _CONTACT_QUANTILE) + (1 - weight) * contacts[i, j]
-        contacts[i, j] = contacts[j, i] = value
-    return contacts
+        value = weight * np.quantile(distances, quantile) + (1 - weight) * found[i, j]
+        found[i, j] = found[j, i] = value
+    return found
 
 
-def _closest_approaches(crystal: Crystal, index: dict[str, int]) -> dict[tuple[int, int], float]:
+def _approaches_in(crystal: Crystal, index: dict[str, int]) -> dict[tuple[int, int], float]:
     atoms = crystal.content.fractional
     difference = crystal.fractional[:, None] - atoms
     difference -= np.round(difference)

@@ -7,7 +7,8 @@ import numpy as np
 
 from sgan_jax.crystals import wyckoff
 
-_STEPS = 30
+_GENTLE_STEPS, _STEPS = 12, 25
+_GENTLE_PUSH, _PUSH = 0.15, 0.4  # of what is missing, for each pair
 _LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
 _EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by this
 
@@ -69,55 +70,69 @@ def relaxed(
     numbers: np.ndarray,
     basis: np.ndarray,
     contacts: np.ndarray,
+    usual: np.ndarray,
     *,
     enough: float,
     hopeless: float,
 ) -> tuple[np.ndarray, float]:
-    """Return free numbers [n, 3] with the atoms that are too near each other pushed apart.
+    """Return free numbers [n, 3] with the atoms pushed apart, and the least ratio that they reach.
 
-    And the least ratio of a distance between atoms to its contact.
+    First gently, towards their usual distances, so that the cell is evenly filled; then those that
+    are still too near each other. The ratio is that of the distance between two atoms to their
+    contact.
 
     Args:
       placed: the orbits.
       numbers: to start from [n, 3].
       basis: of the cell, columns in Å [3, 3].
       contacts: Å [n, N], the least distance of each site from each atom.
-      enough: the least ratio of a distance to its contact at which pushing ends.
+      usual: Å [n, N], the distances that the first steps go for.
+      enough: the least ratio at which pushing ends.
       hopeless: a ratio between sites that cannot move with which pushing does not begin.
     """
+    fixed = ~placed.directions.any(axis=(1, 2))
+    if fixed.any():
+        among_fixed = _ratios(placed, numbers, basis, contacts)[
+            np.ix_(fixed, fixed[placed.site_index])
+        ].min()
+        if fixed.all() or among_fixed < hopeless:
+            return numbers, float(among_fixed)
     inverse = np.linalg.inv(basis)
     # Of atoms that are near two images of another one the nearer is enough to push.
     shifts = _shifts(basis, 0.65 * contacts.max())
-    fixed = ~placed.directions.any(axis=(1, 2))
     best, best_ratio = numbers, -1.0
-    for step in range(_STEPS):
+    for step in range(_GENTLE_STEPS + _STEPS):
+        gentle = step < _GENTLE_STEPS
         vectors, distances = _apart(placed, placed.sites(numbers), basis, shifts)
-        ratios = distances.min(axis=2) / contacts
-        ratio = float(ratios.min())
-        if ratio > best_ratio:
-            best, best_ratio = numbers, ratio
-        if ratio > enough + _EASE or fixed.all():
-            break
-        if step == 0 and fixed.any():
-            among_fixed = float(ratios[np.ix_(fixed, fixed[placed.site_index])].min())
-            if among_fixed < hopeless:
-                return numbers, among_fixed
-        if step >= _LOST[0] and best_ratio < _LOST[1]:
-            break
-        lack = np.maximum(contacts[:, :, None] - distances, 0.0) / distances
-        push = 0.4 * (vectors * lack[..., None]).sum(axis=(1, 2))
+        if not gentle:
+            ratio = float((distances.min(axis=2) / contacts).min())
+            if ratio > best_ratio:
+                best, best_ratio = numbers, ratio
+            if ratio > enough + _EASE:
+                break
+            if step >= _GENTLE_STEPS + _LOST[0] and best_ratio < _LOST[1]:
+                break
+        goal = usual if gentle else contacts
+        lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
+        push = (_GENTLE_PUSH if gentle else _PUSH) * (vectors * lack[..., None]).sum(axis=(1, 2))
         push *= np.minimum(1.0, 0.5 / (np.linalg.norm(push, axis=1, keepdims=True) + 1e-12))
         numbers = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
-    return best, least_ratio(placed, best, basis, contacts)
+    return best, float(_ratios(placed, best, basis, contacts).min())
 
 
 def least_ratio(
     placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
 ) -> float:
     """Return the least ratio of a distance between atoms to its contact [n, N]."""
+    return float(_ratios(placed, numbers, basis, contacts).min())
+
+
+def _ratios(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
+) -> np.ndarray:
     shifts = _shifts(basis, contacts.max())
     _, distances = _apart(placed, placed.sites(numbers), basis, shifts)
-    return float((distances / contacts[:, :, None]).min())
+    return distances.min(axis=2) / contacts
 
 
 def _shifts(basis: np.ndarray, reach: float) -> np.ndarray:

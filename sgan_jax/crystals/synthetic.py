@@ -111,13 +111,21 @@ def _attempt(
     amounts = np.bincount(kind_of_orbit, multiplicities)
     kinds = compositions.elements(number, amounts, rng)
     kind = kinds[kind_of_orbit]
-    contacts = table.contacts[np.ix_(kind, kind[placed.site_index])].astype(np.float64)
+    pairs = np.ix_(kind, kind[placed.site_index])
+    contacts = table.contacts[pairs].astype(np.float64)
+    usual = table.usual_distances[pairs].astype(np.float64)
     volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))
 
     cell, numbers = _roomiest(number, positions, placed, volume, contacts, rng)
     basis = sites.orthogonalisation(cell)
     numbers, ratio = packing.relaxed(
-        placed, numbers, basis, contacts, enough=_LEAST_RATIO, hopeless=_LEAST_RATIO / _MOST_GROWTH
+        placed,
+        numbers,
+        basis,
+        contacts,
+        usual,
+        enough=_LEAST_RATIO,
+        hopeless=_LEAST_RATIO / _MOST_GROWTH,
     )
     growth = max(1.0, _LEAST_RATIO / ratio)
     if growth > _MOST_GROWTH:

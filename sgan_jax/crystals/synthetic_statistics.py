@@ -40,6 +40,7 @@ class SyntheticStatistics(NamedTuple):
       atom_volumes: float [E], Å³; their sum is the volume of a cell ...
       volume_spread: ... with this standard deviation of the logarithm.
       contacts: float [E, E], Å, nearer than which two elements hardly come.
+      usual_distances: float [E, E], Å, how near they come in half of the crystals that have both.
     """
 
     group_counts: np.ndarray
@@ -58,6 +59,7 @@ class SyntheticStatistics(NamedTuple):
     atom_volumes: np.ndarray
     volume_spread: np.ndarray
     contacts: np.ndarray
+    usual_distances: np.ndarray
 
 
 @functools.cache
