@@ -120,11 +120,14 @@ def relaxed(
     return best, float(_ratios(placed, best, basis, contacts).min())
 
 
-def least_ratio(
-    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
-) -> float:
-    """Return the least ratio of a distance between atoms to its contact [n, N]."""
-    return float(_ratios(placed, numbers, basis, contacts).min())
+def crowding(placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.ndarray) -> float:
+    """Return the sum over pairs of how far their distance falls short of `usual` [n, N], squared.
+
+    Relative to it; the least for atoms that fill the cell evenly.
+    """
+    shifts = _shifts(basis, 0.65 * usual.max())
+    _, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+    return float((np.maximum(1.0 - distances.min(axis=2) / usual, 0.0) ** 2).sum())
 
 
 def _ratios(

@@ -30,7 +30,7 @@ OVERLAP, OTHER_GROUP = "overlap", "other space group"  # why a draw is rejected
 
 _MOST_ATTEMPTS = 2000  # to draw a crystal
 _CHANCES = 10  # to place the atoms of an arrangement
-_TRIES = 4  # of a cell and coordinates for a composition, of which the roomiest is taken
+_TRIES = 4  # of a cell and coordinates for a composition, of which the most even is taken
 _LEAST_RATIO = 0.88  # of a distance to its contact
 _MOST_GROWTH = 1.12  # of the cell's edges, to make room
 _NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
@@ -116,7 +116,7 @@ def _attempt(
     usual = table.usual_distances[pairs].astype(np.float64)
     volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))
 
-    cell, numbers = _roomiest(number, positions, placed, volume, contacts, rng)
+    cell, numbers = _most_even(number, positions, placed, volume, usual, rng)
     basis = sites.orthogonalisation(cell)
     numbers, ratio = packing.relaxed(
         placed,
@@ -138,15 +138,15 @@ def _attempt(
     return _crystal(number, crystal_id, cell, table.elements[kind], fractional, rng)
 
 
-def _roomiest(
+def _most_even(
     number: int,
     positions: list[int],
     placed: packing.Orbits,
     volume: float,
-    contacts: np.ndarray,
+    usual: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[sites.Cell, np.ndarray]:
-    """Draw a few cells and coordinates; return those with the most room between the atoms."""
+    """Draw a few cells and coordinates; return those that the atoms fill most evenly."""
     atoms = len(placed.site_index) // symmetry.lattice_points(number)
     free = placed.directions.any() or symmetry.crystal_system(number) != "cubic"
     drawn = []
@@ -154,8 +154,8 @@ def _roomiest(
         numbers = coordinates.free_numbers(number, positions, rng)
         cell = cell_shapes.cell(cell_shapes.shape(number, atoms, rng), volume)
         basis = sites.orthogonalisation(cell)
-        drawn.append((packing.least_ratio(placed, numbers, basis, contacts), cell, numbers))
-    _, cell, numbers = max(drawn, key=lambda entry: entry[0])
+        drawn.append((packing.crowding(placed, numbers, basis, usual), cell, numbers))
+    _, cell, numbers = min(drawn, key=lambda entry: entry[0])
     return cell, numbers
 
 
