@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgan_jax.crystals import wyckoff
+from sgan_jax.crystals import even_filling, wyckoff
 
-_GENTLE_STEPS, _STEPS = 12, 25
-_GENTLE_PUSH, _PUSH = 0.15, 0.4  # of what is missing, for each pair
+_GENTLE_STEPS, _STEPS = 20, 25
+_GENTLE_PUSH, _PUSH = 0.2, 0.4  # of what is missing, for each pair
 _LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
 _EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by this
 
@@ -18,6 +18,7 @@ class Orbits(NamedTuple):
 
     Attributes:
       site_index: int [N], orbit of each atom of the conventional cell.
+      first: int [n], the atom of each orbit that is its site.
       rotations: float64 [N, 3, 3], the operation that makes each atom from its orbit's site.
       translations: float64 [N, 3].
       primitive: int [N / lattice points], the atoms of one primitive cell.
@@ -27,6 +28,7 @@ class Orbits(NamedTuple):
     """
 
     site_index: np.ndarray
+    first: np.ndarray
     rotations: np.ndarray
     translations: np.ndarray
     primitive: np.ndarray
@@ -54,8 +56,10 @@ def orbits(space_group_number: int, positions: list[int]) -> Orbits:
     for k, position in enumerate(chosen):
         directions[k, :, : position.freedom] = position.directions
         free[k, : position.freedom] = position.projector[list(position.axes)]
+    multiplicities = np.array([position.multiplicity for position in chosen])
     return Orbits(
-        site_index=np.repeat(np.arange(len(chosen)), [p.multiplicity for p in chosen]),
+        site_index=np.repeat(np.arange(len(chosen)), multiplicities),
+        first=np.cumsum(multiplicities) - multiplicities,
         rotations=group.rotations[operations].astype(np.float64),
         translations=group.translations[operations],
         primitive=np.flatnonzero(np.concatenate([position.primitive for position in chosen])),
@@ -71,6 +75,7 @@ def relaxed(
     basis: np.ndarray,
     contacts: np.ndarray,
     usual: np.ndarray,
+    kind: np.ndarray,
     *,
     enough: float,
     hopeless: float,
@@ -87,6 +92,7 @@ def relaxed(
       basis: of the cell, columns in Å [3, 3].
       contacts: Å [n, N], the least distance of each site from each atom.
       usual: Å [n, N], the distances that the first steps go for.
+      kind: int [n], the element of each orbit, from 0.
       enough: the least ratio at which pushing ends.
       hopeless: a ratio between sites that cannot move with which pushing does not begin.
     """
@@ -100,10 +106,13 @@ def relaxed(
     inverse = np.linalg.inv(basis)
     # Of atoms that are near two images of another one the nearer is enough to push.
     shifts = _shifts(basis, 0.65 * contacts.max())
+    waves = even_filling.long_waves(basis)
+    kind_of_atom = kind[placed.site_index]
     best, best_ratio = numbers, -1.0
     for step in range(_GENTLE_STEPS + _STEPS):
         gentle = step < _GENTLE_STEPS
-        vectors, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+        points = placed.sites(numbers)
+        vectors, distances = _apart(placed, points, basis, shifts)
         if not gentle:
             ratio = float((distances.min(axis=2) / contacts).min())
             if ratio > best_ratio:
@@ -115,6 +124,9 @@ def relaxed(
         goal = usual if gentle else contacts
         lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
         push = (_GENTLE_PUSH if gentle else _PUSH) * (vectors * lack[..., None]).sum(axis=(1, 2))
+        if gentle:
+            atoms = placed.atoms(points)
+            push += even_filling.push(waves, basis, atoms, kind_of_atom, placed.first)
         push *= np.minimum(1.0, 0.5 / (np.linalg.norm(push, axis=1, keepdims=True) + 1e-12))
         numbers = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
     return best, float(_ratios(placed, best, basis, contacts).min())
@@ -151,7 +163,7 @@ def _apart(placed, points, basis, shifts) -> tuple[np.ndarray, np.ndarray]:
     difference -= np.round(difference)
     vectors = (difference[:, :, None] + shifts) @ basis.T
     distances = np.sqrt(np.einsum("nask,nask->nas", vectors, vectors))
-    first = np.searchsorted(placed.site_index, np.arange(len(points)))
+    first = placed.first
     itself = distances[np.arange(len(points)), first]
     itself[itself < 1e-6] = np.inf
     distances[np.arange(len(points)), first] = itself

@@ -124,6 +124,7 @@ def _attempt(
         basis,
         contacts,
         usual,
+        kind_of_orbit,
         enough=_LEAST_RATIO,
         hopeless=_LEAST_RATIO / _MOST_GROWTH,
     )
