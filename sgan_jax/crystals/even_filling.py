@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 LONGEST_ANGSTROM = 4.8  # d-spacing, above which waves are made weak
-_STEP = 1.0  # Å² that an atom moves for a unit of the gradient
+_STEP = 0.6  # Å² that an atom moves for a unit of the gradient
 
 
 def long_waves(basis: np.ndarray) -> np.ndarray:
