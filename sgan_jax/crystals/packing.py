@@ -106,8 +106,7 @@ def relaxed(
     inverse = np.linalg.inv(basis)
     # Of atoms that are near two images of another one the nearer is enough to push.
     shifts = _shifts(basis, 0.65 * contacts.max())
-    waves = even_filling.long_waves(basis)
-    kind_of_atom = kind[placed.site_index]
+    waves = even_filling.long_waves(basis, kind[placed.site_index], placed.first)
     best, best_ratio = numbers, -1.0
     for step in range(_GENTLE_STEPS + _STEPS):
         gentle = step < _GENTLE_STEPS
@@ -125,8 +124,7 @@ def relaxed(
         lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
         push = (_GENTLE_PUSH if gentle else _PUSH) * (vectors * lack[..., None]).sum(axis=(1, 2))
         if gentle:
-            atoms = placed.atoms(points)
-            push += even_filling.push(waves, basis, atoms, kind_of_atom, placed.first)
+            push += waves.push(placed.atoms(points))
         push *= np.minimum(1.0, 0.5 / (np.linalg.norm(push, axis=1, keepdims=True) + 1e-12))
         numbers = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
     return best, float(_ratios(placed, best, basis, contacts).min())
@@ -151,17 +149,20 @@ def _ratios(
 
 
 def _shifts(basis: np.ndarray, reach: float) -> np.ndarray:
-    """Return the lattice vectors [s, 3] that may bring the nearest image: 0 if the cell is wide."""
+    """Return the lattice vectors [s, 3], Cartesian, that may bring the nearest image.
+
+    0 alone if the cell is wide.
+    """
     heights = 1 / np.linalg.norm(np.linalg.inv(basis), axis=1)
     ranges = [(-1.0, 0.0, 1.0) if height < 2 * reach else (0.0,) for height in heights]
-    return np.array(list(itertools.product(*ranges)))
+    return np.array(list(itertools.product(*ranges))) @ basis.T
 
 
 def _apart(placed, points, basis, shifts) -> tuple[np.ndarray, np.ndarray]:
     """Return vectors from atoms to sites [n, N, s, 3] and distances, inf of an atom from itself."""
     difference = points[:, None] - placed.atoms(points)
     difference -= np.round(difference)
-    vectors = (difference[:, :, None] + shifts) @ basis.T
+    vectors = (difference @ basis.T)[:, :, None] + shifts
     distances = np.sqrt(np.einsum("nask,nask->nas", vectors, vectors))
     first = placed.first
     itself = distances[np.arange(len(points)), first]

@@ -79,7 +79,7 @@ def test_sites_that_cannot_move_stay_and_are_measured():
 
 
 def test_long_waves_are_those_with_a_large_spacing_and_one_of_each_pair():
-    waves = even_filling.long_waves(2.5 * BASIS)
+    waves = even_filling.long_waves(2.5 * BASIS, np.array([0]), np.array([0])).waves
     every = np.array(list(itertools.product(range(-6, 7), repeat=3)), float)
     inverse_d = np.linalg.norm(every @ np.linalg.inv(2.5 * BASIS), axis=1)
     expected = every[(inverse_d > 0) & (inverse_d < 1 / even_filling.LONGEST_ANGSTROM)]
@@ -91,11 +91,11 @@ def test_long_waves_are_those_with_a_large_spacing_and_one_of_each_pair():
 def test_the_push_goes_down_the_slope_of_the_long_waves():
     rng = np.random.default_rng(1)
     basis = 2.0 * BASIS
-    waves = even_filling.long_waves(basis)
     atoms, kinds = rng.random((6, 3)), np.array([0, 0, 0, 1, 1, 1])
+    waves = even_filling.long_waves(basis, kinds, np.arange(6))
 
     def strength(cartesian: np.ndarray) -> float:
-        phases = np.exp(2j * np.pi * (cartesian @ np.linalg.inv(basis).T) @ waves.T)
+        phases = np.exp(2j * np.pi * (cartesian @ np.linalg.inv(basis).T) @ waves.waves.T)
         return sum((np.abs(phases[kinds == kind].sum(axis=0)) ** 2).sum() / 3 for kind in (0, 1))
 
     cartesian, step = atoms @ basis.T, 1e-5
@@ -105,7 +105,6 @@ def test_the_push_goes_down_the_slope_of_the_long_waves():
         moved[0][atom, axis] += step
         moved[1][atom, axis] -= step
         slope[atom, axis] = (strength(moved[0]) - strength(moved[1])) / (2 * step)
-    push = even_filling.push(waves, basis, atoms, kinds, np.arange(6))
-    ratio = push / slope
+    ratio = waves.push(atoms) / slope
     assert (ratio < 0).all()
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-4)
