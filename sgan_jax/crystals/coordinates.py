@@ -7,17 +7,20 @@ import numpy as np
 from sgan_jax.crystals import wyckoff
 from sgan_jax.crystals.synthetic_statistics import BINS, statistics
 
-# Many real crystals are slightly distorted more symmetric ones: so many of them have coordinates
-# near simple fractions, which the peaks of the histograms are, all at once.
-_REGULAR = 0.45
+# Many real crystals are slightly distorted more symmetric ones: they have coordinates near simple
+# fractions, which the peaks of the histograms are, all at once.
 _REGULAR_SPREAD = (0.005, 0.5)  # of a bin, drawn between
 _REGULAR_POWER = 2.0  # that sharpens the histograms
 
 
-def free_numbers(number: int, positions: list[int], rng: np.random.Generator) -> np.ndarray:
-    """Draw the free numbers [n, 3] (`packing.Orbits`) of orbits on these positions of a group."""
+def free_numbers(
+    number: int, positions: list[int], regular: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the free numbers [n, 3] (`packing.Orbits`) of orbits on these positions of a group.
+
+    Those of a regular crystal are likely ones, near the centres of their bins.
+    """
     numbers = rng.random((len(positions), 3))
-    regular = rng.random() < _REGULAR
     jitter = rng.random((len(positions), 3)) - 0.5
     if regular:
         least, most = _REGULAR_SPREAD

@@ -7,10 +7,12 @@ import numpy as np
 
 from sgan_jax.crystals import even_filling, wyckoff
 
-_GENTLE_STEPS, _STEPS = 20, 25
-_GENTLE_PUSH, _PUSH = 0.2, 0.4  # of what is missing, for each pair
+_SPREADING_STEPS, _PUSHING_STEPS = 20, 25
+_SPREADING, _PUSHING = 0.2, 0.4  # of what each pair lacks, in a step
+_LONGEST_MOVE = 0.5  # Å, in a step
 _LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
 _EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by this
+_NEARER_IMAGE = 0.65  # of atoms that are near two images of another one the nearer is enough
 
 
 class Orbits(NamedTuple):
@@ -69,65 +71,81 @@ def orbits(space_group_number: int, positions: list[int]) -> Orbits:
     )
 
 
-def relaxed(
-    placed: Orbits,
-    numbers: np.ndarray,
-    basis: np.ndarray,
-    contacts: np.ndarray,
-    usual: np.ndarray,
-    kind: np.ndarray,
-    *,
-    enough: float,
-    hopeless: float,
-) -> tuple[np.ndarray, float]:
-    """Return free numbers [n, 3] with the atoms pushed apart, and the least ratio that they reach.
+def least_ratio_of_fixed(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
+) -> float:
+    """Return the least ratio of a distance to its contact among the sites that cannot move."""
+    fixed = ~placed.directions.any(axis=(1, 2))
+    ratios = _ratios(placed, numbers, basis, contacts)
+    return float(ratios[np.ix_(fixed, fixed[placed.site_index])].min(initial=np.inf))
 
-    First gently, towards their usual distances, so that the cell is evenly filled; then those that
-    are still too near each other. The ratio is that of the distance between two atoms to their
-    contact.
+
+def spread(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.ndarray, kind: np.ndarray
+) -> np.ndarray:
+    """Return free numbers [n, 3] with which the atoms fill the cell more evenly.
+
+    Args:
+      placed: the orbits.
+      numbers: to start from [n, 3].
+      basis: of the cell, columns in Å [3, 3].
+      usual: Å [n, N], the usual distance of each site from each atom, which is gone for.
+      kind: int [n], the element of each orbit, from 0.
+    """
+    inverse = np.linalg.inv(basis)
+    shifts = _shifts(basis, _NEARER_IMAGE * usual.max())
+    waves = even_filling.long_waves(basis, kind[placed.site_index], placed.first)
+    for _ in range(_SPREADING_STEPS):
+        points = placed.sites(numbers)
+        vectors, distances = _apart(placed, points, basis, shifts)
+        push = _SPREADING * _lacking(vectors, distances, usual)
+        push += waves.push(placed.atoms(points))
+        numbers = _moved(placed, numbers, push, inverse)
+    return numbers
+
+
+def pushed_apart(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray, enough: float
+) -> tuple[np.ndarray, float]:
+    """Return free numbers [n, 3] with the atoms that are too near each other pushed apart.
+
+    And the least ratio of a distance between two atoms to their contact.
 
     Args:
       placed: the orbits.
       numbers: to start from [n, 3].
       basis: of the cell, columns in Å [3, 3].
       contacts: Å [n, N], the least distance of each site from each atom.
-      usual: Å [n, N], the distances that the first steps go for.
-      kind: int [n], the element of each orbit, from 0.
       enough: the least ratio at which pushing ends.
-      hopeless: a ratio between sites that cannot move with which pushing does not begin.
     """
-    fixed = ~placed.directions.any(axis=(1, 2))
-    if fixed.any():
-        among_fixed = _ratios(placed, numbers, basis, contacts)[
-            np.ix_(fixed, fixed[placed.site_index])
-        ].min()
-        if fixed.all() or among_fixed < hopeless:
-            return numbers, float(among_fixed)
     inverse = np.linalg.inv(basis)
-    # Of atoms that are near two images of another one the nearer is enough to push.
-    shifts = _shifts(basis, 0.65 * contacts.max())
-    waves = even_filling.long_waves(basis, kind[placed.site_index], placed.first)
+    shifts = _shifts(basis, _NEARER_IMAGE * contacts.max())
     best, best_ratio = numbers, -1.0
-    for step in range(_GENTLE_STEPS + _STEPS):
-        gentle = step < _GENTLE_STEPS
-        points = placed.sites(numbers)
-        vectors, distances = _apart(placed, points, basis, shifts)
-        if not gentle:
-            ratio = float((distances.min(axis=2) / contacts).min())
-            if ratio > best_ratio:
-                best, best_ratio = numbers, ratio
-            if ratio > enough + _EASE:
-                break
-            if step >= _GENTLE_STEPS + _LOST[0] and best_ratio < _LOST[1]:
-                break
-        goal = usual if gentle else contacts
-        lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
-        push = (_GENTLE_PUSH if gentle else _PUSH) * (vectors * lack[..., None]).sum(axis=(1, 2))
-        if gentle:
-            push += waves.push(placed.atoms(points))
-        push *= np.minimum(1.0, 0.5 / (np.linalg.norm(push, axis=1, keepdims=True) + 1e-12))
-        numbers = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
+    for step in range(_PUSHING_STEPS if placed.directions.any() else 0):
+        vectors, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+        ratio = float((distances.min(axis=2) / contacts).min())
+        if ratio > best_ratio:
+            best, best_ratio = numbers, ratio
+        if ratio > enough + _EASE or (step >= _LOST[0] and best_ratio < _LOST[1]):
+            break
+        push = _PUSHING * _lacking(vectors, distances, contacts)
+        numbers = _moved(placed, numbers, push, inverse)
     return best, float(_ratios(placed, best, basis, contacts).min())
+
+
+def _lacking(vectors: np.ndarray, distances: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Return for each site the sum of what its distances fall short of, as a vector [n, 3]."""
+    lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
+    return (vectors * lack[..., None]).sum(axis=(1, 2))
+
+
+def _moved(
+    placed: Orbits, numbers: np.ndarray, push: np.ndarray, inverse: np.ndarray
+) -> np.ndarray:
+    """Return the free numbers after a push [n, 3] in Å, which is cut to `_LONGEST_MOVE`."""
+    length = np.linalg.norm(push, axis=1, keepdims=True)
+    push = push * np.minimum(1.0, _LONGEST_MOVE / (length + 1e-12))
+    return numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
 
 
 def crowding(placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.ndarray) -> float:
@@ -135,7 +153,7 @@ def crowding(placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.n
 
     Relative to it; the least for atoms that fill the cell evenly.
     """
-    shifts = _shifts(basis, 0.65 * usual.max())
+    shifts = _shifts(basis, _NEARER_IMAGE * usual.max())
     _, distances = _apart(placed, placed.sites(numbers), basis, shifts)
     return float((np.maximum(1.0 - distances.min(axis=2) / usual, 0.0) ** 2).sum())
 

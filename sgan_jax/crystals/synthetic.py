@@ -31,6 +31,8 @@ OVERLAP, OTHER_GROUP = "overlap", "other space group"  # why a draw is rejected
 _MOST_ATTEMPTS = 2000  # to draw a crystal
 _CHANCES = 10  # to place the atoms of an arrangement
 _TRIES = 4  # of a cell and coordinates for a composition, of which the most even is taken
+_TRIES_OF_REGULAR = 10  # whose atoms are not spread out afterwards
+_REGULAR = 0.25  # of the crystals have regular coordinates (`coordinates`)
 _LEAST_RATIO = 0.88  # of a distance to its contact
 _MOST_GROWTH = 1.12  # of the cell's edges, to make room
 _NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
@@ -116,18 +118,14 @@ def _attempt(
     usual = table.usual_distances[pairs].astype(np.float64)
     volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))
 
-    cell, numbers = _most_even(number, positions, placed, volume, usual, rng)
+    regular = rng.random() < _REGULAR
+    cell, numbers = _most_even(number, positions, placed, regular, volume, usual, rng)
     basis = sites.orthogonalisation(cell)
-    numbers, ratio = packing.relaxed(
-        placed,
-        numbers,
-        basis,
-        contacts,
-        usual,
-        kind_of_orbit,
-        enough=_LEAST_RATIO,
-        hopeless=_LEAST_RATIO / _MOST_GROWTH,
-    )
+    if packing.least_ratio_of_fixed(placed, numbers, basis, contacts) < _LEAST_RATIO / _MOST_GROWTH:
+        return OVERLAP
+    if not regular and placed.directions.any():
+        numbers = packing.spread(placed, numbers, basis, usual, kind_of_orbit)
+    numbers, ratio = packing.pushed_apart(placed, numbers, basis, contacts, _LEAST_RATIO)
     growth = max(1.0, _LEAST_RATIO / ratio)
     if growth > _MOST_GROWTH:
         return OVERLAP
@@ -143,6 +141,7 @@ def _most_even(
     number: int,
     positions: list[int],
     placed: packing.Orbits,
+    regular: bool,
     volume: float,
     usual: np.ndarray,
     rng: np.random.Generator,
@@ -151,8 +150,9 @@ def _most_even(
     atoms = len(placed.site_index) // symmetry.lattice_points(number)
     free = placed.directions.any() or symmetry.crystal_system(number) != "cubic"
     drawn = []
-    for _ in range(_TRIES if free else 1):
-        numbers = coordinates.free_numbers(number, positions, rng)
+    tries = _TRIES_OF_REGULAR if regular else _TRIES
+    for _ in range(tries if free else 1):
+        numbers = coordinates.free_numbers(number, positions, regular, rng)
         cell = cell_shapes.cell(cell_shapes.shape(number, atoms, rng), volume)
         basis = sites.orthogonalisation(cell)
         drawn.append((packing.crowding(placed, numbers, basis, usual), cell, numbers))

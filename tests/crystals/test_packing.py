@@ -46,16 +46,8 @@ def test_pushing_ends_where_a_count_of_all_images_finds_no_short_distance():
     contacts = np.full((5, 10), 2.0)
     start = rng.random((5, 3))
     assert brute_force(placed.atoms(placed.sites(start)), BASIS).min() < 1.0
-    numbers, ratio = packing.relaxed(
-        placed,
-        start,
-        BASIS,
-        contacts,
-        1.2 * contacts,
-        np.array([0, 0, 1, 1, 1]),
-        enough=0.9,
-        hopeless=0.5,
-    )
+    numbers = packing.spread(placed, start, BASIS, 1.2 * contacts, np.array([0, 0, 1, 1, 1]))
+    numbers, ratio = packing.pushed_apart(placed, numbers, BASIS, contacts, 0.9)
     shortest = brute_force(placed.atoms(placed.sites(numbers)), BASIS).min()
     assert shortest == pytest.approx(2.0 * ratio)
     assert shortest > 1.7
@@ -64,18 +56,11 @@ def test_pushing_ends_where_a_count_of_all_images_finds_no_short_distance():
 def test_sites_that_cannot_move_stay_and_are_measured():
     placed = packing.orbits(225, [0, 1])
     basis = 5.0 * np.eye(3)
-    numbers, ratio = packing.relaxed(
-        placed,
-        np.zeros((2, 3)),
-        basis,
-        np.full((2, 8), 2.0),
-        np.full((2, 8), 3.0),
-        np.array([0, 1]),
-        enough=0.9,
-        hopeless=0.5,
-    )
+    contacts = np.full((2, 8), 2.0)
+    numbers, ratio = packing.pushed_apart(placed, np.zeros((2, 3)), basis, contacts, 2.0)
     assert (numbers == 0).all()
     assert ratio == pytest.approx(2.5 / 2.0)  # half of the edge between the two
+    assert packing.least_ratio_of_fixed(placed, numbers, basis, contacts) == ratio
 
 
 def test_long_waves_are_those_with_a_large_spacing_and_one_of_each_pair():
