@@ -148,3 +148,16 @@ def test_there_are_230_groups(number):
 
 def test_every_bravais_lattice_has_crystals_of_its_own(natural):
     assert {crystal.bravais_lattice for crystal in natural} == set(symmetry.BRAVAIS_LATTICES)
+
+
+@pytest.mark.slow
+def test_spglib_finds_the_group_asked_for_in_many_crystals_of_each():
+    wrong = []
+    for number in range(1, 231):
+        for seed in range(2, 12):
+            positions, species = occupied(crystal := synthetic.random_crystal(number, seed))
+            kinds = np.unique(species, return_inverse=True)[1]
+            cell = (sites.orthogonalisation(crystal.cell).T, positions, kinds)
+            if spglib.get_symmetry_dataset(cell, symprec=0.01).number != number:
+                wrong.append((number, seed))
+    assert not wrong
