@@ -6,11 +6,13 @@ import itertools
 import numpy as np
 
 from sgan_jax import symmetry
+from sgan_jax.crystals import type_geometry
+from sgan_jax.crystals.structure_type import similar_elements
 from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, statistics
 
 _SETS = 4  # drawn, of which one that fits the amounts is taken
 _SHARE_SPREAD = 0.08  # of an element's share of the atoms about its mean
-_LIKENESS_SPREAD = 0.3  # of mean squared differences in affinity
+_SIZE_MISFIT = 0.15  # of ln of the covalent radii of elements that share a position
 
 
 def elements(space_group_number: int, amounts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -38,15 +40,16 @@ def elements(space_group_number: int, amounts: np.ndarray, rng: np.random.Genera
     return candidates[np.searchsorted(np.cumsum(weights), rng.random() * weights.sum())]
 
 
-def substitute(element: str, present: list[str], rng: np.random.Generator) -> str:
-    """Draw another element that occurs in the company that an element keeps."""
-    names = statistics().elements.tolist()
-    affinity = _affinities()
-    likeness = -((affinity - affinity[names.index(element)]) ** 2).mean(axis=1)
-    weights = np.exp(likeness / _LIKENESS_SPREAD)
-    weights[[names.index(name) for name in present]] = 0.0
-    cumulative = np.cumsum(weights)
-    return names[np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")]
+def substitute(element: str, present: list[str], rng: np.random.Generator) -> str | None:
+    """Draw a similar element of about the same size that is not there yet; None if none is."""
+    radius = type_geometry.covalent_radius(element)
+    others = [
+        other
+        for other in similar_elements(element)
+        if other not in present
+        and abs(np.log(type_geometry.covalent_radius(other) / radius)) < _SIZE_MISFIT
+    ]
+    return others[rng.integers(len(others))] if others else None
 
 
 def _set(frequency: np.ndarray, kinds: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,9 +9,8 @@ import pathlib
 
 from sgan_jax.crystals import cif
 from sgan_jax.crystals.crystal import Crystal
-from sgan_jax.crystals.scattering_lengths import scattering_length_fm
 from sgan_jax.crystals.skipped import SkippedFile
-from sgan_jax.crystals.structure_type import StructureType, element_groups
+from sgan_jax.crystals.structure_type import StructureType, similar_elements
 
 
 @functools.cache
@@ -50,14 +49,5 @@ def structure_type(crystal: Crystal) -> StructureType:
         stabilisers=crystal.stabilisers[kept],
         rotations=crystal.rotations,
         translations=crystal.translations,
-        decorations=({role: _similar(role) for role in sorted(set(roles))},),
+        decorations=({role: similar_elements(role) for role in sorted(set(roles))},),
     )
-
-
-def _similar(element: str) -> tuple[str, ...]:
-    """Return the element and those that share a group with it."""
-    groups = [members.split() for members in element_groups().values()]
-    similar = [other for members in groups if element in members for other in members]
-    # Some have no known scattering length.
-    similar = [other for other in similar if scattering_length_fm(other) is not None]
-    return tuple(dict.fromkeys([element, *similar]))

@@ -30,6 +30,7 @@ import numpy as np
 
 from sgan_jax import symmetry
 from sgan_jax.crystals import operations, sites
+from sgan_jax.crystals.scattering_lengths import scattering_length_fm
 
 # Published coordinates are rounded: 0.333 for 1/3 in a cell of 20 Å is 0.007 Å off.
 _SPECIAL_POSITION_ANGSTROM = 0.02
@@ -116,9 +117,13 @@ def read_structure_types() -> tuple[StructureType, ...]:
 
 
 @functools.cache
-def element_groups() -> dict[str, str]:
-    """Return the elements, in one text, of each group that take each other's place."""
-    return tomllib.loads((_folder() / _GROUPS_FILE).read_text(encoding="utf-8"))
+def similar_elements(element: str) -> tuple[str, ...]:
+    """Return the element and those that share a group with it, if it is known how they scatter."""
+    text = (_folder() / _GROUPS_FILE).read_text(encoding="utf-8")
+    groups = [members.split() for members in tomllib.loads(text).values()]
+    similar = [other for members in groups if element in members for other in members]
+    known = [other for other in similar if scattering_length_fm(other) is not None]
+    return tuple(dict.fromkeys([element, *known]))
 
 
 def _folder() -> Traversable:

@@ -181,8 +181,10 @@ def _crystal(
         disordered = elements == elements[rng.integers(len(elements))]
         share = round(rng.uniform(0.05, 0.5), 3)
         occupancies[disordered] = 1 - share
+        other = None
         if disorder < _MIXED:
             other = compositions.substitute(str(elements[disordered][0]), names, rng)
+        if other is not None:
             rows = np.flatnonzero(disordered)
             names += [other] * len(rows)
             fractional = np.concatenate([fractional, fractional[rows]])
