@@ -33,7 +33,7 @@ from sgan_jax.datasets import processes
 from sgan_jax.diffraction import profile
 
 SECONDS = 60.0
-_WARM = 460  # crystals made before the clock starts: processes, tables of all groups
+_WARM = 230  # crystals made before the clock starts: processes, tables of groups
 
 
 _CHECK_EVERY = 7  # no divisor of 230, so that every group has its turn
