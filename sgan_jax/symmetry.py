@@ -46,6 +46,18 @@ SPACE_GROUP_SYMBOLS = tuple(
 )
 
 
+_LAST_OF_SYSTEM = {
+    "triclinic": 2,
+    "monoclinic": 15,
+    "orthorhombic": 74,
+    "tetragonal": 142,
+    "trigonal": 167,
+    "hexagonal": 194,
+    "cubic": 230,
+}
+CRYSTAL_SYSTEMS = tuple(_LAST_OF_SYSTEM)
+
+
 def _numbers(*ranges: int | tuple[int, int]) -> tuple[int, ...]:
     ends = [entry if isinstance(entry, tuple) else (entry, entry) for entry in ranges]
     return tuple(number for first, last in ends for number in range(first, last + 1))
@@ -66,16 +78,7 @@ PAPER_SPACE_GROUPS = _numbers(
 def crystal_system(space_group_number: int) -> str:
     """Return the crystal system of a space group, e.g. 'trigonal' (International Tables A)."""
     _check_number(space_group_number)
-    last_numbers = (
-        (2, "triclinic"),
-        (15, "monoclinic"),
-        (74, "orthorhombic"),
-        (142, "tetragonal"),
-        (167, "trigonal"),
-        (194, "hexagonal"),
-        (230, "cubic"),
-    )
-    return next(system for last, system in last_numbers if space_group_number <= last)
+    return next(system for system, last in _LAST_OF_SYSTEM.items() if space_group_number <= last)
 
 
 def centring(space_group_number: int) -> str:
