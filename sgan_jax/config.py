@@ -17,7 +17,7 @@ from sgan_jax import data_source
 
 CHOICES = {
     "method": ("supervised", "sgan"),
-    "task.name": ("bl", "sg"),
+    "task.name": ("bl", "sg", "eg"),
     "task.classes": ("paper", "all", "frequent"),
     "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "d1b", "hb2a", "3t2"),
     "data.class_balance": ("natural", "uniform"),
@@ -103,7 +103,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         seed=0,  # of the parameters, the batches and the dropout; the split has its own
         method=method,  # 'supervised' (labelled part only) or 'sgan'
         task=dict(
-            name=task,  # 'bl': 14 Bravais lattices; 'sg': space groups
+            name=task,  # 'bl': 14 Bravais lattices; 'sg': space groups; 'eg': 97 extinction groups
             classes="paper",  # of 'sg': 'paper' (144), 'all' (230), 'frequent' (> min_count)
             min_count=50,  # section 2.1: groups with more than 50 patterns
         ),

@@ -85,7 +85,7 @@ def base(method="sgan", **changes):
 @pytest.mark.parametrize(
     ("changes", "field", "allowed"),
     [
-        ({"task__name": "eg"}, "task.name", "'bl', 'sg'"),
+        ({"task__name": "xy"}, "task.name", "'bl', 'sg', 'eg'"),
         ({"method": "gan"}, "method", "'supervised', 'sgan'"),
         ({"task__classes": "some"}, "task.classes", "'paper', 'all', 'frequent'"),
         ({"instrument__preset": "d2b"}, "instrument.preset", "nist2022"),

@@ -39,6 +39,7 @@ CURVES = (
     ),
 )
 MOST_CONFUSED = 12
+WHATS = {"bl": "Bravais lattice", "sg": "space group", "eg": "extinction group"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +99,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
     return {
         "title": contents.title,
         "metrics": measured,
-        "what": "Bravais lattice" if measured["task"] == "bl" else "space group",
+        "what": WHATS[measured["task"]],
         "margin": accuracy_margin(measured["top1"], measured["examples"]),
         "majority": majority_share(confusion),
         "curves": curve_pictures(contents.history, contents.best_step),

@@ -28,10 +28,9 @@ def contents(
 ) -> report.Contents:
     """Return the contents of a run's report."""
     paper = configuration.base(config.task.name, config.data.labelled_percent, config.method)
-    what = "Bravais lattices" if config.task.name == "bl" else "Space groups"
     sgan = config.method == "sgan"
     return report.Contents(
-        title=f"{what} from powder patterns",
+        title=f"{report.WHATS[config.task.name].capitalize()}s from powder patterns",
         metrics=metrics,
         history=writer.read_metrics(workdir / "metrics.jsonl"),
         best_step=best_step,
