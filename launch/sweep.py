@@ -17,7 +17,10 @@ The same command goes on after anything: what is finished is skipped, what is no
 failed is tried again. --dry_run says what would be done. All runs are checked before any starts.
 """
 
+from absl import flags
+
 from sgan_jax.sweeps import command
 
 if __name__ == "__main__":
+    flags.adopt_module_key_flags(command)  # --help lists them
     command.run()

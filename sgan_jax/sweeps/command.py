@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shlex
 import sys
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ _BACKEND = flags.DEFINE_enum(
     "backend",
     "here",
     ["here", "slurm", "k8s"],
-    "here: on this machine. slurm: submit a job array. k8s: write an Indexed Job to <runs_dir>.yaml.",
+    "here: on this machine. slurm: submit a job array. k8s: write an Indexed Job to <sweep>.yaml.",
 )
 _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what would be done, and do nothing.")
 _ONLY = flags.DEFINE_string("only", "", "Regular expression: only runs whose name it is found in.")
@@ -62,14 +63,15 @@ def states(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> list[State]:
     found = []
     for run in runs:
         there = run_folder.read(runs_dir / run.name)
-        changed = there and configuration.differences(there.config, run.config)
-        if there is not None and changed:
+        if there is None:
+            found.append(State(run, step=0, finished=False))
+            continue
+        if changed := configuration.differences(there.config, run.config):
             raise ValueError(
                 f"{there.path} holds a run of another configuration ({'; '.join(changed)}); "
                 "give another --runs_dir, or move that run away"
             )
-        finished = there is not None and there.metrics is not None
-        found.append(State(run, there.step if there else 0, finished))
+        found.append(State(run, there.step, finished=there.metrics is not None))
     return found
 
 
@@ -96,7 +98,7 @@ def run_sweep(arguments: list[str]) -> int:
         for state in every:
             print(f"# {state.run.name}: {state.text()}")
             if not state.finished:
-                print(" ".join(state.run.command(runs_dir)))
+                print(shlex.join(state.run.command(runs_dir)))
         return 0
     if _BACKEND.value == "here":
         return _run_here(to_do, runs_dir, done=len(every) - len(to_do))
@@ -128,8 +130,10 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
     if outcome.signals:
         print("stopped; the same command goes on", file=sys.stderr)
         return STOPPED
-    print(comparison_page.write_comparison(runs_dir))
-    if failed := outcome.failed():
+    failed = outcome.failed()
+    if done or len(failed) < len(jobs):
+        print(comparison_page.write_comparison(runs_dir))
+    if failed:
         print(
             f"{len(failed)} of {len(jobs)} runs failed: {', '.join(failed)}; "
             "the same command tries them again",
