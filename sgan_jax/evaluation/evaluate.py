@@ -27,7 +27,6 @@ class Trained(NamedTuple):
     """What a run has come to; states are `training.state`'s."""
 
     step: int  # training steps done
-    total: int  # steps of the whole run
     seconds: float  # that they took
     final: Any  # state after the last step
     best: Any  # state with the best validation accuracy
@@ -122,9 +121,7 @@ def restore(
     progress = final.notes["progress"]
     if progress["step"] < progress["total"]:
         logging.warning("trained %(step)d of %(total)d steps only", progress)
-    return Trained(
-        final.step, progress["total"], progress["seconds"], final.state, best.state, best.step
-    )
+    return Trained(final.step, progress["seconds"], final.state, best.state, best.step)
 
 
 def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: Instrument) -> Any:
@@ -204,7 +201,6 @@ def _metrics(
         labelled_fraction=config.data.labelled_percent / 100,
         seed=config.seed,
         steps=trained.step,
-        total_steps=trained.total,
         seconds=trained.seconds,
         config_hash=configuration.config_hash(config),
         params_sha256=results.params_sha256(trained.final.params),

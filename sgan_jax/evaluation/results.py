@@ -27,7 +27,6 @@ def split_metrics(
     labelled_fraction: float,
     seed: int,
     steps: int,
-    total_steps: int,
     seconds: float,
     config_hash: str,
     params_sha256: str,
@@ -37,8 +36,7 @@ def split_metrics(
     Its fields: task, method, split, labelled_fraction, classes (the names, in the order of
     per_class_recall and of the rows and columns of confusion), examples (the number of), top1,
     top5, loss (nats), per_class_recall (null for a class without examples), confusion (counts,
-    rows are the true classes), seed, steps (done), total_steps (of the whole run), seconds (of
-    training), config_hash, params_sha256.
+    rows are the true classes), seed, steps, seconds (of training), config_hash, params_sha256.
     """
     if logits.shape != (len(labels), len(class_names)):
         raise ValueError(
@@ -58,7 +56,6 @@ def split_metrics(
         **counted,
         "seed": seed,
         "steps": steps,
-        "total_steps": total_steps,
         "seconds": round(seconds, 3),
         "config_hash": config_hash,
         "params_sha256": params_sha256,

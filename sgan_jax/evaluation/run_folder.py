@@ -47,7 +47,7 @@ def read(path: pathlib.Path) -> RunFolder | None:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).strip().splitlines()
         raise ValueError(f"{saved} cannot be read: {reason[-1] if reason else error!r}") from error
-    metrics = _finished_metrics(path / "test_metrics.json", config_hash)
+    metrics = _finished_metrics(path, config_hash)
     return RunFolder(path, config, last_step(path), metrics)
 
 
@@ -81,19 +81,34 @@ def last_step(path: pathlib.Path) -> int:
     return 0
 
 
+def total_steps(path: pathlib.Path) -> int | None:
+    """Return how many steps the whole run has, by its newest checkpoint; None where there is none.
+
+    A look at the JSON beside the state, without orbax, which takes seconds to start.
+    """
+    folder = path / "checkpoints" / "latest"
+    steps = [int(each.name) for each in folder.glob("*") if each.name.isdigit()]
+    for step in sorted(steps, reverse=True):
+        try:
+            saved = _json(folder / str(step) / "notes" / "metadata")
+            return int(saved.get("notes", saved)["progress"]["total"])
+        except (OSError, ValueError, KeyError, TypeError):  # damaged, or just being removed
+            continue
+    return None
+
+
 def _finished_metrics(path: pathlib.Path, config_hash: str) -> Mapping[str, Any] | None:
     """Return test_metrics.json where it is of this configuration and of all the run's steps.
 
-    --mode=evaluate writes one for a run on its way, too.
+    --mode=evaluate writes one for a run on its way, too. A run whose checkpoints were cleared away
+    was finished before.
     """
     try:
-        metrics = _json(path)
-    except (OSError, ValueError):
+        metrics = _json(path / "test_metrics.json")
+        whole = metrics["steps"] >= (total_steps(path) or 0)
+        return metrics if whole and metrics["config_hash"] == config_hash else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if metrics.get("config_hash") != config_hash:
-        return None
-    # Runs of before there was total_steps were evaluated after their last step.
-    return metrics if metrics["steps"] >= metrics.get("total_steps", metrics["steps"]) else None
 
 
 def _json(path: pathlib.Path) -> dict[str, Any]:

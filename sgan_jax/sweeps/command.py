@@ -10,7 +10,7 @@ import yaml
 from absl import app, flags, logging
 
 from sgan_jax import config as configuration
-from sgan_jax.evaluation import comparison_page, run_folder
+from sgan_jax.evaluation import run_folder
 from sgan_jax.sweeps import here, indexed_job, slurm_array, sweep_file
 
 STOPPED = 75  # exit status (EX_TEMPFAIL), as a run's: ended by a signal, the same command goes on
@@ -88,7 +88,9 @@ def run_sweep(arguments: list[str]) -> int:
     settings = [each for each in arguments if each.startswith("--config.")]
     files = [each for each in arguments if each not in settings]
     if len(files) != 1:
-        raise ValueError("give one sweep file: python launch/sweep.py configs/sweeps/smoke.py")
+        raise ValueError(
+            "give one sweep file, like configs/sweeps/smoke.py, and settings as --config.KEY=VALUE"
+        )
     path = pathlib.Path(files[0])
     runs_dir = pathlib.Path(_RUNS_DIR.value or pathlib.Path("runs", path.stem))
     every = states(_chosen(sweep_file.read(path, settings)), runs_dir)
@@ -132,6 +134,8 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
         return STOPPED
     failed = outcome.failed()
     if done or len(failed) < len(jobs):
+        from sgan_jax.evaluation import comparison_page  # not sooner: matplotlib takes a second
+
         print(comparison_page.write_comparison(runs_dir))
     if failed:
         print(

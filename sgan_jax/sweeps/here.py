@@ -51,6 +51,7 @@ class _Running:
     def __init__(self, job: Job, shown_gpus: str | None) -> None:
         job.workdir.mkdir(parents=True, exist_ok=True)
         self.job, self.began = job, time.monotonic()
+        self.total = job.steps
         environment = {"CUDA_VISIBLE_DEVICES": shown_gpus} if shown_gpus is not None else {}
         with (job.workdir / LOG).open("ab") as log:
             self.process = subprocess.Popen(
@@ -63,12 +64,10 @@ class _Running:
             )
 
     def progress(self) -> str:
-        """Return 'NAME 150/300', the step that the run has told of last."""
-        step = run_folder.last_step(self.job.workdir)
-        return f"{self.job.name} {step}/{self.job.steps}" if self.job.steps else self._step(step)
-
-    def _step(self, step: int) -> str:
-        return f"{self.job.name} step {step}"
+        """Return 'NAME 150/300', the step that the run has told of last and how many it has."""
+        folder = self.job.workdir
+        self.total = self.total or run_folder.total_steps(folder) or 0
+        return f"{self.job.name} {run_folder.last_step(folder)}/{self.total or '?'}"
 
 
 def run_all(
