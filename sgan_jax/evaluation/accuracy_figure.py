@@ -1,5 +1,6 @@
 """Accuracy against the labelled percentage, as the paper's Fig. 9."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -62,7 +63,7 @@ def _draw_line(axes: Axes, series: Series, place: int, places: int) -> None:
     axes.errorbar(
         x,
         [100 * mean for _, mean, _ in series.points],
-        yerr=[100 * (deviation or 0) for _, _, deviation in series.points],
+        yerr=[100 * (math.nan if d is None else d) for _, _, d in series.points],
         color=color,
         lw=1.4,
         ls=("-", "--", ":")[place // len(figures.SERIES) % 3],
