@@ -122,7 +122,7 @@ def test_figure_shows_the_numbers_it_was_given():
     assert list(line.get_ydata()) == [70, 85]
     assert list(line.get_xdata()) == pytest.approx([5, 50], rel=0.02)
     (bars,) = one.collections
-    drawn = [list(segment[:, 1]) for segment in bars.get_segments() if np.isfinite(segment).all()]
+    drawn = [list(segment[:, 1]) for segment in bars.get_segments() if len(segment)]
     assert drawn == [pytest.approx([68, 72])]  # none for a mean of one run
     assert [text.get_text() for text in one.get_xticklabels()] == ["5", "50"]
     assert [text.get_text() for text in one.get_legend().get_texts()] == ["sgan"]
