@@ -13,8 +13,6 @@ from sgan_jax import config as configuration
 from sgan_jax.evaluation import run_folder
 from sgan_jax.sweeps import here, indexed_job, slurm_array, sweep_file
 
-STOPPED = 75  # exit status (EX_TEMPFAIL), as a run's: ended by a signal, the same command goes on
-
 _RUNS_DIR = flags.DEFINE_string(
     "runs_dir", None, "Folder of the runs' folders. Default: runs/<sweep file>."
 )
@@ -129,9 +127,9 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
         for run, _, _ in to_do
     ]
     outcome = here.run_all(jobs, parallel=_PARALLEL.value, gpus=here.visible_gpus(), done=done)
-    if outcome.signals:
+    if outcome.stopped:
         print("stopped; the same command goes on", file=sys.stderr)
-        return STOPPED
+        return here.STOPPED
     failed = outcome.failed()
     if done or len(failed) < len(jobs):
         from sgan_jax.evaluation import comparison_page  # not sooner: matplotlib takes a second

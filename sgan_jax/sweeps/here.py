@@ -14,7 +14,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
+from types import FrameType
+from typing import NamedTuple
 
 import tqdm
 
@@ -22,6 +24,10 @@ from sgan_jax.evaluation import run_folder
 
 POLL_SECONDS = 0.2
 LOG = "output.log"  # in a run's folder: all that its processes said, one start after another
+STOPPED = 75  # exit status (EX_TEMPFAIL), of a run and of a sweep: the same command goes on
+SAME_SECONDS = (
+    2.0  # `uv run` and others hand on what the terminal has sent to all: one order, twice
+)
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -40,7 +46,7 @@ class Outcome:
     """What became of the jobs."""
 
     statuses: dict[str, int] = dataclasses.field(default_factory=dict)  # of those that ended
-    signals: list[int] = dataclasses.field(default_factory=list)  # that stopped the sweep
+    stopped: bool = False  # by a signal
 
     def failed(self) -> list[str]:
         """Return the names of the jobs that ended with an error."""
@@ -86,11 +92,10 @@ def run_all(
     shares = share_out(gpus, parallel)
     waiting, outcome = collections.deque(jobs), Outcome()
     running: dict[int, _Running] = {}
-    with _progress_bar(done, len(jobs)) as bar, _caught(outcome.signals):
-        forwarded = 0
-        while running or (waiting and not outcome.signals):
+    with _progress_bar(done, len(jobs)) as bar, _caught() as signals:
+        while running or (waiting and not outcome.stopped):
             for place in range(parallel):
-                if place not in running and waiting and not outcome.signals:
+                if place not in running and waiting and not signals:
                     running[place] = _Running(waiting.popleft(), shares[place])
             for place, child in list(running.items()):
                 if (status := child.process.poll()) is not None:
@@ -98,10 +103,14 @@ def run_all(
                     outcome.statuses[child.job.name] = status
                     bar.update(1)
                     _tell(bar, _ended(child, status))
-            while forwarded < len(outcome.signals):
-                _forward(outcome.signals[forwarded], running, first=forwarded == 0)
-                forwarded += 1
+            if signals and not outcome.stopped:
+                outcome.stopped = True
+                # A closed terminal is no reason to end without saving.
+                first = signals[0].signum
+                _send(signal.SIGTERM if first == signal.SIGHUP else first, running)
                 _tell(bar, f"stopping {len(running)} runs, they save first; once more kills them")
+            elif signals and signals[-1].time > signals[0].time + SAME_SECONDS:
+                _send(signal.SIGKILL, running)
             bar.set_postfix_str(", ".join(child.progress() for child in running.values()))
             time.sleep(POLL_SECONDS)
     return outcome
@@ -133,11 +142,9 @@ def share_out(gpus: Sequence[str], parallel: int) -> list[str | None]:
     return [",".join(gpus[k * each : (k + 1) * each]) for k in range(parallel)]
 
 
-def _forward(signum: int, running: dict[int, _Running], *, first: bool) -> None:
-    # A closed terminal (SIGHUP) is no reason to end without saving.
-    polite = signal.SIGTERM if signum == signal.SIGHUP else signum
+def _send(signum: int, running: dict[int, _Running]) -> None:
     for child in running.values():
-        child.process.send_signal(polite if first else signal.SIGKILL)
+        child.process.send_signal(signum)
 
 
 def _ended(child: _Running, status: int) -> str:
@@ -146,7 +153,8 @@ def _ended(child: _Running, status: int) -> str:
     if status == 0:
         return f"{child.job.name}: done in {seconds:.0f} s"
     said = log.read_text(errors="replace").strip().splitlines()
-    return f"{child.job.name}: FAILED, status {status}; {said[-1] if said else 'no word'} ({log})"
+    word = "stopped" if status == STOPPED else "FAILED"
+    return f"{child.job.name}: {word}, status {status}; {said[-1] if said else 'no word'} ({log})"
 
 
 def _progress_bar(done: int, to_do: int) -> tqdm.tqdm:
@@ -163,13 +171,22 @@ def _tell(bar: tqdm.tqdm, text: str) -> None:
     bar.write(text, file=sys.stderr)
 
 
+class _Signal(NamedTuple):
+    signum: int
+    time: float
+
+
 @contextlib.contextmanager
-def _caught(signals: list[int]) -> Generator[None]:
+def _caught() -> Generator[list[_Signal]]:
     """Collect the signals that come while the body runs."""
-    handler: Callable[..., None] = lambda signum, _: signals.append(signum)  # noqa: E731
-    before = {signum: signal.signal(signum, handler) for signum in FORWARDED}
+    signals: list[_Signal] = []
+
+    def note(signum: int, _: FrameType | None) -> None:
+        signals.append(_Signal(signum, time.monotonic()))
+
+    before = {signum: signal.signal(signum, note) for signum in FORWARDED}
     try:
-        yield
+        yield signals
     finally:
         for signum, old in before.items():
             signal.signal(signum, old)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from sweep_stage import ROOT, Stage
@@ -57,9 +58,12 @@ def test_a_signal_reaches_the_runs_which_save_and_the_same_command_goes_on(stage
     for name in ("p10_0", "p50_0"):
         stage.wait_for(stage.runs / name / "metrics.jsonl")
     process.send_signal(signum)
+    time.sleep(0.3)
+    process.send_signal(signum)  # as `uv run` does: the same order, a second time
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "stopped; the same command goes on" in err
+    assert "FAILED" not in err
     for name in ("p10_0", "p50_0"):
         assert "saved" in (stage.runs / name / "output.log").read_text()
     status, *_ = stage.run("four.py", "--only=_0$")
@@ -69,6 +73,18 @@ def test_a_signal_reaches_the_runs_which_save_and_the_same_command_goes_on(stage
         assert first == 0
         assert second == 1
     assert stage.starts("p10_1") == []
+
+
+def test_a_second_order_kills_what_does_not_end(stage):
+    process = stage.start("four.py", "--only=p10_0", STEP_SECONDS="30", DEAF="1")
+    stage.wait_for(stage.runs / "p10_0/metrics.jsonl")
+    process.send_signal(signal.SIGINT)
+    time.sleep(2.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert "p10_0: FAILED, status -9" in err
 
 
 def test_a_dry_run_says_what_is_there_and_what_would_be_done(stage):
