@@ -77,6 +77,14 @@ class Contents:
 
 def write_report(path: pathlib.Path, contents: Contents) -> None:
     """Write the page; a reader never sees half of it."""
+    page = page_environment().get_template("report.html.j2").render(**page_values(contents))
+    partial = path.with_suffix(".partial")
+    partial.write_text(page, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def page_environment() -> jinja2.Environment:
+    """Return the templates of pages, which may write numbers as `percent` and the like do."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sgan_jax", "evaluation"),
         autoescape=True,
@@ -85,10 +93,7 @@ def write_report(path: pathlib.Path, contents: Contents) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "thousands": thousands, "duration": duration}
-    page = environment.get_template("report.html.j2").render(**page_values(contents))
-    partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    return environment
 
 
 def page_values(contents: Contents) -> dict[str, Any]:
