@@ -5,9 +5,9 @@ python benchmarks/checkpointing.py [--config=configs/bl_50.py] [--steps=40] [--p
 Trains as the program does, with a checkpoint every `--steps` steps, but every other one is left out
 with all that belongs to it (copy to the host, check, checksum, writing). What a window with one
 takes longer than the one without after it, in the median, is what it costs, whether training waits
-for it or shares the cores with it: in time on the clock, and in processor time of all threads, which
-other programs on the machine disturb less. A run writes two of them in `checkpoint.every_steps`
-steps; the shares are for that. The last line is JSON.
+for it or shares the cores with it: in time on the clock, and in processor time of all threads,
+which other programs on the machine disturb less. A run writes two of them in its
+`checkpoint.every_steps` steps; the shares are for that. The last line is JSON.
 """
 
 import argparse
