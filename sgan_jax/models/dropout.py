@@ -21,6 +21,12 @@ def hash_words(key: Array) -> Array:
     return jax.random.bits(key, (2,), jnp.uint32)
 
 
+def words_of_parts(words: Array, parts: int, elements: int) -> Array:
+    """Return words [parts, 2] whose masks of so many elements are those of the whole, in turn."""
+    starts = jnp.arange(parts, dtype=jnp.uint32) * jnp.uint32(elements)
+    return jnp.stack([words[0] + starts, jnp.broadcast_to(words[1], (parts,))], axis=1)
+
+
 def keep_mask(words: Array, shape: tuple[int, ...], rate: float) -> Array:
     """Return booleans that are False with probability `rate`, independent for element and words."""
     index = lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)

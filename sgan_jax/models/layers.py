@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from sgan_jax.models import layer_norm, pooling
+from sgan_jax.models import layer_norm
 
 Array = jax.Array
 
@@ -36,24 +36,20 @@ class ConvKernel(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """LayerNorm of the last axis with parameters `scale` and `bias` [C], and what follows it."""
+    """LayerNorm of the last axis with parameters `scale` and `bias` [C], and GELU if asked for."""
 
     @nn.compact
-    def __call__(self, x: Array, *, gelu: bool = False, inside: Array | None = None) -> Array:
-        """Normalise [..., C], then apply GELU where asked for.
-
-        With `inside` [..., W], normalise [..., W, C], apply GELU and take the maximum over the
-        points inside: [..., C].
-        """
-        channels = x.shape[-1]
+    def parameters(self, channels: int) -> tuple[Array, Array]:
+        """Return scale and bias [C]."""
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
-        if inside is None:
-            rows = x.reshape(-1, channels)
-            return layer_norm.layer_norm(rows, scale, bias, gelu).reshape(x.shape)
-        rows, inside = x.reshape(-1, *x.shape[-2:]), inside.reshape(-1, x.shape[-2])
-        y = pooling.layer_norm_gelu_max(rows, inside, scale, bias)
-        return y.reshape(*x.shape[:-2], channels)
+        return scale, bias
+
+    def __call__(self, x: Array, *, gelu: bool = False) -> Array:
+        """Normalise [..., C], then apply GELU where asked for."""
+        rows = x.reshape(-1, x.shape[-1])
+        y = layer_norm.layer_norm(rows, *self.parameters(x.shape[-1]), gelu)
+        return y.reshape(x.shape)
 
 
 class Dense(nn.Module):

@@ -1,16 +1,19 @@
 """The stem of the classifier: one channel to 32, and the paper's max pool."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from sgan_jax.models import convolution, dropout, layers
+from sgan_jax.models import convolution, dropout, layer_norm, layers, pooling
 
 Array = jax.Array
 
 CHANNELS, KERNEL = 32, 13
 POOL = 7  # kernel = stride; padding 3
+PART = 8  # examples at a time on CPU
 
 
 class Stem(nn.Module):
@@ -27,20 +30,51 @@ class Stem(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
         """Map [B, P] to [B, (P - 13) // 7 + 1 or about P - 12, 32]."""
-        batch, points = x.shape[0], x.shape[1] - KERNEL + 1
+        points = x.shape[1] - KERNEL + 1
         # Points are computed in groups: the pool's windows, padding included, or `fill_to`.
         group, before = (POOL, POOL // 2) if self.pool else (self.fill_to, 0)
         groups = (points + 2 * before - group) // group + 1 if self.pool else -(-points // group)
         position = jnp.arange(groups * group, dtype=jnp.int32) - before
-        inside = (position >= 0) & (position < points)
+        inside = ((position >= 0) & (position < points)).reshape(1, groups, group)
+        x = jnp.pad(x, ((0, 0), (before, max(0, groups * group - before - points))))
+        x = x[:, : groups * group + KERNEL - 1]
 
         kernel = layers.ConvKernel(KERNEL, CHANNELS, name="conv")(1)
-        x = jnp.pad(x, ((0, 0), (before, max(0, groups * group - before - points))))
-        y = convolution.stem_conv(x[:, : groups * group + KERNEL - 1], kernel, group)
-        y = dropout.Dropout(self.dropout)(y, train=train)
-        norm = layers.LayerNorm(name="norm")
+        scale, bias = layers.LayerNorm(name="norm").parameters(CHANNELS)
+        rate = self.dropout if train else 0.0
+        words = dropout.hash_words(self.make_rng("dropout")) if rate else jnp.zeros(2, jnp.uint32)
+
+        def part(x, words):
+            y = convolution.stem_conv(x, kernel, group)
+            if rate:
+                y = dropout.dropout(y, words, rate)
+            if self.pool:
+                y, windows = y.reshape(-1, group, CHANNELS), jnp.broadcast_to(inside, y.shape[:3])
+                y = pooling.layer_norm_gelu_max(y, windows.reshape(-1, group), scale, bias)
+            else:
+                y = layer_norm.layer_norm(y.reshape(-1, CHANNELS), scale, bias, gelu=True)
+            return y.reshape(len(x), -1, CHANNELS)
+
+        y = _in_parts(part, x, words, elements=groups * group * CHANNELS)
         if self.pool:
-            return norm(y, inside=jnp.broadcast_to(inside.reshape(1, groups, group), y.shape[:3]))
-        y = norm(y.reshape(batch, groups * group, CHANNELS), gelu=True)
-        fill = jnp.zeros((batch, groups * group - points, CHANNELS), y.dtype)
+            return y
+        fill = jnp.zeros((len(x), groups * group - points, CHANNELS), y.dtype)
         return lax.dynamic_update_slice(y, fill, (0, points, 0))
+
+
+def _in_parts(part, x, words, *, elements):
+    """Return part(x, words), on CPU computed for `PART` examples at a time, and so its gradient.
+
+    The stem's arrays are the network's largest. Of a whole batch they leave the caches at every
+    step from one to the next, and the kernel clears fresh memory for each; of a few examples they
+    stay. The gradient computes them again, which is cheaper than to read them. The masks are those
+    of the whole batch, of so many elements an example.
+    """
+    size = math.gcd(len(x), PART)
+    parts = len(x) // size
+    if parts == 1 or jax.default_backend() != "cpu":
+        return part(x, words)
+    words = dropout.words_of_parts(words, parts, size * elements)
+    x = x.reshape(parts, size, -1)
+    y = lax.map(lambda of_part: jax.checkpoint(part, prevent_cse=False)(*of_part), (x, words))
+    return y.reshape(parts * size, *y.shape[2:])

@@ -37,6 +37,15 @@ def test_a_mask_has_as_many_runs_as_chance_gives():
     assert abs(counts.var() / (50 * 0.09) - 1) < 5 * np.sqrt(2 / counts.size)
 
 
+def test_masks_of_parts_are_the_whole_mask_in_turn():
+    words = dropout.hash_words(jax.random.key(5))
+    whole = dropout.keep_mask(words, (6, 10, 4), 0.3)
+    for i, part in enumerate(dropout.words_of_parts(words, 3, 2 * 10 * 4)):
+        np.testing.assert_array_equal(
+            dropout.keep_mask(part, (2, 10, 4), 0.3), whole[2 * i : 2 * i + 2]
+        )
+
+
 def test_gradient_uses_the_same_mask():
     words = dropout.hash_words(jax.random.key(1))
     x = jnp.ones((40, 8))

@@ -121,8 +121,8 @@ def plain_classifier(params, x, *, stem_pool, projection_shortcuts):
 )
 def test_network_and_its_gradients_are_those_of_the_plain_formulas(variant):
     model = resnet.ResNet1D(5, **variant)
-    x = jax.random.uniform(jax.random.key(0), (2, 3041))
-    labels = jnp.arange(2)
+    x = jax.random.uniform(jax.random.key(0), (3, 3041))  # of odd number: the stem in three parts
+    labels = jnp.arange(3)
     params = model.init(jax.random.key(1), x, train=False)["params"]
     # Scales and biases off their initial ones and zeros.
     leaves, tree = jax.tree.flatten(params)
