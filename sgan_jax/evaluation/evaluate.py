@@ -21,6 +21,7 @@ from sgan_jax.datasets import splits
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import crystal_patterns, report, results, run_report
 from sgan_jax.training import batches, checkpoint, experiment, parallel, steps
+from sgan_jax.training.state import evaluated_params
 
 
 class Trained(NamedTuple):
@@ -135,9 +136,8 @@ def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: 
         labels=empty,
         split=splits.Split(empty, empty, empty, empty),
     )
-    state, _ = experiment.make_state_and_step(
-        config, shapes, total_steps=config.optim.warmup_steps + 1, global_batch=1
-    )
+    # Any number of steps does that leaves some to every schedule.
+    state, _ = experiment.make_state_and_phases(config, shapes, total_steps=10**9, global_batch=1)
     return state
 
 
@@ -155,7 +155,7 @@ def classify(
     """Return the logits [N, C] of patterns [N, P], by the best parameters of a run."""
     return predict_logits(
         experiment.make_networks(config, classes).discriminator,
-        experiment.discriminator_params(trained.best),
+        evaluated_params(trained.best),
         patterns + np.float32(config.data.intensity_offset),
         batch_size=config.eval.batch_size,
     )

@@ -29,7 +29,7 @@ def contents(
     """Return the contents of a run's report."""
     paper = configuration.base(config.task.name, config.data.labelled_percent, config.method)
     what = "Bravais lattices" if config.task.name == "bl" else "Space groups"
-    sgan = config.method == "sgan"
+    sgan = config.method in configuration.WITH_GENERATOR
     return report.Contents(
         title=f"{what} from powder patterns",
         metrics=metrics,
@@ -86,9 +86,6 @@ def facts(
     built_in = config.data.source == "prototypes"
     instrument = data.instrument
     first, last = instrument.two_theta_deg[[0, -1]]
-    networks = {"classifier": state.params}
-    if config.method == "sgan":
-        networks = state.params._asdict()
     return [
         ("crystals", "built-in structure types" if built_in else config.data.cif_path),
         ("patterns in the data set", report.thousands(len(data.dataset))),
@@ -103,7 +100,7 @@ def facts(
         ),
         *(
             (f"parameters of the {name}", report.thousands(experiment.count_parameters(params)))
-            for name, params in networks.items()
+            for name, params in experiment.networks_params(state).items()
         ),
         (
             "parameters evaluated",

@@ -39,6 +39,7 @@ class Schedule:
     log_every: int
     eval_every: int
     save_every: int
+    phase_ends: tuple[int, ...] = ()  # no call goes beyond one of these
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Loop:
         waiting: tuple[int, Sums] | None = None  # the call whose numbers have not been read
         while progress.step < progress.total:
             before = progress.step
-            steps = min(schedule.per_call, progress.total - before)
+            ends = (progress.total, *schedule.phase_ends)
+            steps = min(schedule.per_call, *(end - before for end in ends if end > before))
             state, sums = self._advance(state, before, steps)
             progress.step += steps
             if waiting is not None:  # read while the devices work on the call just given to them

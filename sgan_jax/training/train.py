@@ -21,6 +21,7 @@ from sgan_jax.training import (
     steps,
     writer,
 )
+from sgan_jax.training.state import evaluated_params
 
 
 def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
@@ -57,14 +58,15 @@ def _train(
     splits.write_split(workdir / "split.tsv", data.split, data.dataset.ids)
     devices = parallel.device_count()
     global_batch = devices * config.train.batch_size
-    counted = "unlabelled" if config.method == "sgan" else "labelled"  # what an epoch goes through
+    sizes = experiment.batch_sizes(config)
+    counted = list(sizes)[-1]  # an epoch goes through the unlabelled part where it is used
     total = batches.total_steps(
         steps=config.train.steps,
         epochs=config.train.epochs,
         part_size=len(getattr(data.split, counted)),
-        global_batch=global_batch,
+        global_batch=devices * sizes[counted],
     )
-    state, step = experiment.make_state_and_step(
+    state, phases = experiment.make_state_and_phases(
         config, data, total_steps=total, global_batch=global_batch
     )
     _introduce(config, data, state, total, global_batch)
@@ -82,24 +84,22 @@ def _train(
     # Patterns of no class are in no part; any index will do for them.
     labels = np.maximum(data.labels, 0).astype(np.int32)
     resident = parallel.ResidentData(*parallel.replicate((patterns, labels)))
-    call = parallel.make_parallel_step(step)
-    parts = {"labelled": data.split.labelled}
-    if config.method == "sgan":
-        parts["unlabelled"] = data.split.unlabelled
+    calls = [(phase.end, parallel.make_parallel_step(phase.step)) for phase in phases]
 
     def advance(state: Any, first_step: int, step_count: int) -> tuple[Any, loop.Sums]:
         indices = {
             part: batches.call_indices(
-                members,
+                getattr(data.split, part),
                 seed=config.seed,
                 part=part,
                 first_step=first_step,
                 steps=step_count,
                 devices=devices,
-                batch_size=config.train.batch_size,
+                batch_size=size,
             )
-            for part, members in parts.items()
+            for part, size in sizes.items()
         }
+        call = next(call for end, call in calls if first_step < end)
         return call(state, resident, indices)
 
     validate = make_validation(config, data, resident)
@@ -109,6 +109,7 @@ def _train(
         log_every=config.train.log_every_steps,
         eval_every=config.train.eval_every_steps or max(1, total // 20),
         save_every=config.checkpoint.every_steps,
+        phase_ends=tuple(phase.end for phase in phases),
     )
     outlets = loop.Outlets(metrics, latest, best, config=config.to_dict())
     try:
@@ -134,7 +135,7 @@ def make_validation(
     evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(networks.discriminator))
 
     def validate(state: Any) -> dict[str, float]:
-        params = experiment.discriminator_params(state)
+        params = evaluated_params(state)
         total = None
         for indices, mask in batches.padded_batches(
             data.split.validation,
@@ -172,10 +173,9 @@ def _introduce(
     sizes = ", ".join(f"{name} {len(part)}" for name, part in data.split._asdict().items())
     patterns, points = data.dataset.patterns.shape
     logging.info("data: %d patterns of %d points; %s", patterns, points, sizes)
-    networks = state.params if config.method == "sgan" else {"classifier": state.params}
     parameters = ", ".join(
         f"{name} {experiment.count_parameters(params)}"
-        for name, params in (networks if isinstance(networks, dict) else networks._asdict()).items()
+        for name, params in experiment.networks_params(state).items()
     )
     logging.info("parameters: %s; %d classes", parameters, len(data.classes))
     logging.info(

@@ -93,11 +93,11 @@ def run(request, tmp_path_factory):
 
 
 def best_params(config, workdir):
-    like, _ = experiment.make_state_and_step(
+    like, _ = experiment.make_state_and_phases(
         config, load_data(config), total_steps=6, global_batch=8
     )
     with checkpoint.best(workdir) as best, checkpoint.latest(workdir, keep=2) as latest:
-        return experiment.discriminator_params(best.restore(like).state), latest.restore(like).state
+        return state.evaluated_params(best.restore(like).state), latest.restore(like).state
 
 
 def test_numbers_are_those_of_the_network_applied_by_hand(run):

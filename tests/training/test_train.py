@@ -27,7 +27,7 @@ def final(workdir):
     """Return the bits of the last state, the notes without the clock, and the metrics."""
     config = configuration.load(workdir / "config.json")
     data = load_data(config)
-    like, _ = experiment.make_state_and_step(config, data, total_steps=6, global_batch=8)
+    like, _ = experiment.make_state_and_phases(config, data, total_steps=6, global_batch=8)
     with checkpoint.latest(workdir, keep=2) as latest:
         restored = latest.restore(like)
     del restored.notes["progress"]["seconds"]
