@@ -10,7 +10,7 @@ from jax import lax
 
 Array = jax.Array
 
-SPACINGS = (1, 2, 4, 8, 16)  # points
+SPACINGS = (1, 2, 3, 5, 8, 13)  # points; doubled each time, kernels would be 13 % off
 CAPACITY = sum(spacing**2 / 2 for spacing in SPACINGS)  # points², the largest added variance
 FWHM_SQUARED = 8 * math.log(2)  # of a Gaussian of variance 1
 
@@ -42,8 +42,9 @@ def spread(patterns: Array, variance: Array) -> Array:
     """Convolve patterns [B, P] with a nearly Gaussian kernel of variance [B, P], points².
 
     In rounds: mix each point with the two at distance s, x + c (x[-s] - 2 x + x[+s]), which adds
-    2 c s² to the variance; s is 1, then 2, 4, ..., and c at most 1/4. The small distances are
-    filled up first, so that a larger one finds peaks wide enough for it and leaves no echoes.
+    2 c s² to the variance; s is one of `SPACINGS`, c at most 1/4. The small distances are
+    filled up first, so that a larger one finds peaks wide enough for it and leaves no echoes: of
+    peaks as narrow as nist2022's, the result is within 4 % of the Gaussian convolution's maximum.
     Variance beyond `CAPACITY` is left out.
     """
     for spacing in SPACINGS:
