@@ -6,9 +6,9 @@ import numpy as np
 import optax
 import pytest
 import stand_ins
-from stand_ins import CLASSES, POINTS
+from stand_ins import POINTS
 
-from sgan_jax.training import consistency_step, optimizers, pseudo_labels, state
+from sgan_jax.training import consistency_step, optimizers, parallel, pseudo_labels, state
 
 COUNT, RATE = 24, 0.1
 OPTIONS = consistency_step.Consistency(
@@ -20,7 +20,8 @@ OPTIONS = consistency_step.Consistency(
     fairness_weight=0.3,
     distribution_alignment=True,
 )
-PRIOR = np.array([0.5, 0.3, 0.2], np.float32)
+KNOWN = (0.36, 0.33, 0.31)  # the mean prediction until now
+PRIOR = np.array([0.3, 0.3, 0.4], np.float32)
 
 
 def weak(key, patterns):
@@ -35,7 +36,9 @@ def make(options=OPTIONS, tx=None, *, logit_offset=0.0, dropout=0.0):
     tx = tx or optax.sgd(RATE)
     classifier = stand_ins.Discriminator(dropout=dropout)
     created = state.create_classifier_state(classifier, tx, seed=0, points=POINTS)
-    created = created.replace(pseudo_labels=pseudo_labels.start(CLASSES))
+    known = (np.float32(0.7), np.array(KNOWN), np.array([0.2, 0.2, 0.6]))
+    known = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), known)
+    created = created.replace(pseudo_labels=pseudo_labels.Statistics(*known))
     step = consistency_step.make_consistency_step(
         classifier, tx, weak, strong, options, prior=PRIOR, logit_offset=logit_offset
     )
@@ -63,12 +66,12 @@ def test_step_descends_the_loss_as_it_is_written():
 
     # Pseudo-labels, in plain numpy.
     q = probabilities(created.params, weak(None, unlabelled))
-    aligned = q * PRIOR / np.full(3, 1 / 3)
+    aligned = q * PRIOR / KNOWN
     aligned /= aligned.sum(axis=1, keepdims=True)
     best = aligned.argmax(axis=1)
-    confidence = 0.5 / 3 + 0.5 * aligned.max(axis=1).mean()
-    distribution = 0.5 / 3 + 0.5 * q.mean(axis=0)
-    histogram = 0.5 / 3 + 0.5 * np.bincount(best, minlength=3) / 12
+    confidence = 0.5 * 0.7 + 0.5 * aligned.max(axis=1).mean()
+    distribution = 0.5 * np.array(KNOWN) + 0.5 * q.mean(axis=0)
+    histogram = 0.5 * np.array([0.2, 0.2, 0.6]) + 0.5 * np.bincount(best, minlength=3) / 12
     threshold = confidence * distribution / distribution.max()
     accepted = aligned.max(axis=1) >= threshold[best]
     assert 0 < accepted.sum() < 12  # or the example says little
@@ -133,24 +136,28 @@ def test_nothing_unlabelled_counts_where_no_prediction_is_sure_enough():
 
 def test_the_unlabelled_weight_climbs_to_its_full_value():
     ramps = dataclasses.replace(OPTIONS, ramp_steps=4, fairness_weight=0.0)
-    data = stand_ins.patterns_and_labels(COUNT)
+    resident = parallel.replicate(stand_ins.patterns_and_labels(COUNT), jax.local_devices()[:1])
     index = indices(1, 1, 4, 8)
-    _, created = make()
 
-    def moved(options, at_step):
-        step, _ = make(options)
-        begun = created.replace(step=jnp.int32(at_step))
-        after, _ = stand_ins.run(step, begun, data, index, 1)
-        return np.asarray(after.params["hidden"]["kernel"] - created.params["hidden"]["kernel"])
+    def make_moved(options):
+        step, created = make(options)
+        call = parallel.make_parallel_step(step)
 
-    none, full = (
-        moved(dataclasses.replace(ramps, ramp_steps=0, weight=weight), 0) for weight in (0.0, 0.7)
-    )
-    for at_step, part in ((0, 0.25), (1, 0.5), (3, 1.0), (100, 1.0)):
-        np.testing.assert_allclose(
-            moved(ramps, at_step), none + part * (full - none), rtol=1e-3, atol=1e-6
-        )
+        def moved(steps_done):
+            begun = created.replace(step=jnp.int32(steps_done))
+            after, _ = call(parallel.replicate(begun, jax.local_devices()[:1]), resident, index)
+            before = created.params["hidden"]["kernel"]
+            return np.asarray(after.params["hidden"]["kernel"]) - np.asarray(before)
+
+        return moved
+
+    moved, none = make_moved(ramps), make_moved(dataclasses.replace(ramps, weight=0.0))(0)
+    full = moved(100)
     assert abs(full - none).max() > 1e-4
+    for steps_done, part in ((0, 0.25), (1, 0.5), (3, 1.0)):
+        np.testing.assert_allclose(
+            moved(steps_done), none + part * (full - none), rtol=1e-3, atol=1e-6
+        )
 
 
 def test_unlabelled_patterns_teach():
