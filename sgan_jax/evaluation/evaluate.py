@@ -5,6 +5,7 @@ files. Evaluated are the parameters with the best validation accuracy.
 """
 
 import csv
+import json
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -37,8 +38,9 @@ class Trained(NamedTuple):
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, Any]:
     """Evaluate a run on its test part.
 
-    Writes test_metrics.json, test_predictions.csv and report.html into the workdir; returns the
-    content of the first.
+    Writes test_metrics.json, test_predictions.csv, report.html and, of a method with a generator,
+    generator_metrics.json (`generated.measures`) into the workdir; returns the content of the
+    first.
     """
     data = experiment.load_data(config)
     trained = restore(config, workdir, data.classes, data.instrument)
@@ -48,6 +50,9 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[s
     metrics = _metrics(config, trained, data.class_names, config.data.split, labels, logits)
     if jax.process_index() == 0:
         _write(workdir, metrics, ids, labels, logits)
+        if measures := run_report.generator_measures(config, data, trained.best):
+            text = json.dumps(measures, indent=2)
+            (workdir / "generator_metrics.json").write_text(text + "\n")
         page = run_report.contents(
             config,
             workdir,

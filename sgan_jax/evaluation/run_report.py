@@ -9,11 +9,12 @@ import numpy as np
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
-from sgan_jax.evaluation import report
+from sgan_jax.evaluation import generated, report
 from sgan_jax.models import generator as generators
 from sgan_jax.training import experiment, writer
 
 GENERATED = 6  # patterns shown
+MEASURED = 500  # patterns that the generator is judged by
 COMPARED = 2000  # real patterns among which the most similar ones are sought
 
 
@@ -43,7 +44,7 @@ def contents(
         },
         two_theta_deg=data.instrument.two_theta_deg,
         examples=examples(data),
-        generated=generate(config, data, best_state) if sgan else None,
+        generated=generate(config, data, best_state, GENERATED) if sgan else None,
         real=data.dataset.patterns[data.split.unlabelled[:COMPARED]] if sgan else None,
         facts=facts(config, data, best_state, best_step),
     )
@@ -69,14 +70,26 @@ def examples(data: experiment.Data) -> list[tuple[str, str, np.ndarray]]:
     return found
 
 
-def generate(config: ml_collections.ConfigDict, data: experiment.Data, state: Any) -> np.ndarray:
-    """Return patterns [GENERATED, P] of the run's generator, always from the same latents."""
+def generate(
+    config: ml_collections.ConfigDict, data: experiment.Data, state: Any, count: int
+) -> np.ndarray:
+    """Return patterns [count, P] of the run's generator, always from the same latents."""
     generator = experiment.make_networks(config, len(data.classes)).generator
     z = jax.random.normal(
-        jax.random.key(config.seed, impl="threefry2x32"), (GENERATED, generators.LATENT)
+        jax.random.key(config.seed, impl="threefry2x32"), (count, generators.LATENT)
     )
     variables = {"params": state.params.generator, "batch_stats": state.batch_stats}
     return np.asarray(generator.apply(variables, z, train=False))
+
+
+def generator_measures(
+    config: ml_collections.ConfigDict, data: experiment.Data, state: Any
+) -> dict[str, float] | None:
+    """Return how like real patterns those of the run's generator are; None where there is none."""
+    real = data.dataset.patterns[data.split.unlabelled[:COMPARED]]
+    if config.method not in configuration.WITH_GENERATOR or len(real) <= generated.NEIGHBOURS:
+        return None
+    return generated.measures(generate(config, data, state, MEASURED), real)
 
 
 def facts(

@@ -108,11 +108,11 @@ def make_state_and_phases(
     return methods.make_state_and_phases(config, given)
 
 
-def batch_sizes(config: ml_collections.ConfigDict) -> dict[str, int]:
-    """Return how many patterns of each part a step takes on each device."""
-    sizes = {"labelled": config.train.batch_size}
+def batch_sizes(config: ml_collections.ConfigDict, batch_size: int) -> dict[str, int]:
+    """Return how many patterns of each part a step takes of which so many are labelled."""
+    sizes = {"labelled": batch_size}
     if config.method in configuration.SEMI_SUPERVISED:
-        sizes["unlabelled"] = config.train.batch_size * config.train.unlabelled_ratio
+        sizes["unlabelled"] = batch_size * config.train.unlabelled_ratio
     return sizes
 
 

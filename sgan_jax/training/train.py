@@ -58,7 +58,7 @@ def _train(
     splits.write_split(workdir / "split.tsv", data.split, data.dataset.ids)
     devices = parallel.device_count()
     global_batch = devices * config.train.batch_size
-    sizes = experiment.batch_sizes(config)
+    sizes = experiment.batch_sizes(config, config.train.batch_size)
     counted = list(sizes)[-1]  # an epoch goes through the unlabelled part where it is used
     total = batches.total_steps(
         steps=config.train.steps,

@@ -72,10 +72,11 @@ def load_data(config):
     return experiment.Data(dataset, nist, classes, names, labels, split)
 
 
-@pytest.fixture(scope="module", params=["supervised", "sgan"])
+@pytest.fixture(scope="module", params=["supervised", "sgan", "consistency"])
 def run(request, tmp_path_factory):
     """Return configuration and workdir of a run that was trained and evaluated."""
     config = configuration.base("sg", 50, request.param)
+    config.optim.average_decay = 0.5 if request.param == "consistency" else 0.0
     config.data.test_fraction = 0.2
     config.train.batch_size = 1
     config.train.steps = 6
