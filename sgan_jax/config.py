@@ -79,6 +79,7 @@ RANGES = {
     "pretrain.temperature": ("above 0", lambda x: x > 0),
     "pretrain.labelled_weight": ("0 or more", lambda x: x >= 0),
     "optim.weight_decay": ("0 or more", lambda x: x >= 0),
+    "optim.clip_norm": ("0 (off) or more", lambda x: x >= 0),
     "optim.average_decay": ("0 (off) or more and below 1", lambda x: 0 <= x < 1),
     "optim.logit_adjustment": ("0 (off) to 2", lambda x: 0 <= x <= 2),
     "optim.warmup_steps": ("0 or more", lambda x: x >= 0),
@@ -229,6 +230,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             real_fake_learning_rate=1e-4,  # released program, with gan.optimizers='three'
             eps=1e-8,  # of Adam; released program: 1e-4
             weight_decay=0.0,  # decoupled; 0 is plain Adam (the paper)
+            clip_norm=10.0 if with_views else 0.0,  # longest gradient; 0 is off (the paper)
             schedule="constant",  # the paper; 'cosine': to zero, after warmup_steps
             warmup_steps=0,
             average_decay=0.0,  # of a running mean of the parameters, which is evaluated; 0 is off

@@ -216,6 +216,7 @@ def _adam(
         learning_rate,
         eps=config.optim.eps,
         weight_decay=config.optim.weight_decay,
+        clip_norm=config.optim.clip_norm,
         schedule=config.optim.schedule,
         warmup_steps=config.optim.warmup_steps,
         total_steps=total_steps,
