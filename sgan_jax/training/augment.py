@@ -44,7 +44,7 @@ def make_augment(two_theta_deg: np.ndarray, strengths: Strengths) -> Augment:
     """Make augment(key, patterns [B, P]) -> patterns [B, P], drawn anew for each pattern.
 
     In the order of nature: the sample (impurities, texture), the instrument (axis, resolution), the
-    detector (background, missing ranges, noise). Each pattern keeps its maximum (1 in a data set).
+    detector (background, noise, missing ranges). Each pattern keeps its maximum (1 in a data set).
     Without any distortion the function returns its patterns.
 
     Args:
@@ -85,12 +85,10 @@ def _distortions(two_theta_deg: np.ndarray, strengths: Strengths) -> list[Augmen
         chosen.append(resolution.make_broadening(two_theta_deg, broadening_deg=s.broadening_deg))
     if s.background:
         chosen.append(counting.make_background(two_theta_deg, background=s.background))
+    if s.noise:
+        chosen.append(counting.make_counting_noise(noise=s.noise))
     if s.missing_deg:
         chosen.append(intensity.make_missing(two_theta_deg, missing_deg=s.missing_deg))
-    if s.noise:
-        # Last, though nothing counts where nothing is measured: where all points are exactly 0,
-        # each LayerNorm of the untrained network multiplies gradients by 1 / sqrt(its eps).
-        chosen.append(counting.make_counting_noise(noise=s.noise))
     return chosen
 
 

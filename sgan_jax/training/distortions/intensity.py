@@ -8,6 +8,9 @@ import numpy as np
 
 Array = jax.Array
 
+# Not 0: over a range of exact zeros each LayerNorm of an untrained network multiplies the gradient
+# by 1 / sqrt(its eps), to 1e7 times what it should be. (The released program adds 1e-3 to all.)
+MISSING = 1e-3
 TEXTURE_WAVES = 24  # the shortest takes two 24ths of the range: 13° in the paper's patterns
 
 
@@ -58,9 +61,10 @@ def make_impurity(*, impurity: float) -> Callable[[Array, Array], Array]:
 def make_missing(
     two_theta_deg: np.ndarray, *, missing_deg: float
 ) -> Callable[[Array, Array], Array]:
-    """Make ranges without data, set to 0: at both ends and one between, each 0..missing_deg wide.
+    """Make ranges without data: at both ends and one between, each 0..missing_deg wide.
 
-    Instruments begin and end elsewhere; lines of the cryostat or furnace are cut out.
+    Instruments begin and end elsewhere; lines of the cryostat or furnace are cut out. What is
+    missing is set to `MISSING` times the pattern's maximum.
     """
     grid = two_theta_deg.astype(np.float32)[None, :]
     first, last = float(two_theta_deg[0]), float(two_theta_deg[-1])
@@ -70,6 +74,6 @@ def make_missing(
         begin, gap, end = jax.random.uniform(width_key, (3, len(patterns), 1), maxval=missing_deg)
         centre = jax.random.uniform(place_key, (len(patterns), 1), minval=first, maxval=last)
         measured = (grid >= first + begin) & (grid <= last - end) & (abs(grid - centre) > gap / 2)
-        return jnp.where(measured, patterns, 0.0)
+        return jnp.where(measured, patterns, MISSING * jnp.max(patterns, axis=1, keepdims=True))
 
     return leave_out

@@ -1,6 +1,10 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
+import pytest
 
+from sgan_jax.models import losses, resnet
 from sgan_jax.training.distortions import intensity
 
 TWO_THETA_DEG = 3 + 0.05 * np.arange(3041)
@@ -46,7 +50,8 @@ def test_missing_ranges_are_two_ends_and_one_gap():
     view = np.asarray(
         intensity.make_missing(TWO_THETA_DEG, missing_deg=20.0)(jax.random.key(0), patterns)
     )
-    assert set(np.unique(view)) == {0.0, 1.0}
+    assert set(np.unique(view)) == {np.float32(intensity.MISSING), 1.0}
+    view = np.where(view == 1.0, 1.0, 0.0)
     first = np.argmax(view > 0, axis=1) * 0.05
     last = np.argmax(view[:, ::-1] > 0, axis=1) * 0.05
     for cut in (first, last):
@@ -58,3 +63,26 @@ def test_missing_ranges_are_two_ends_and_one_gap():
     middle = (view[:, 500:-500] == 0).sum(axis=1) * 0.05
     assert 18 < middle.max() <= 20.05
     assert abs(middle[middle > 0].mean() - 10) < 2
+
+
+@pytest.mark.slow
+def test_missing_ranges_do_not_blow_up_the_gradients_of_an_untrained_network():
+    """As ranges of exact zeros do."""
+    peaks = np.exp(-((TWO_THETA_DEG[None, :] - np.array([[45.0], [60.0]])) ** 2))
+    patterns = (peaks + 1e-4).astype(np.float32)  # tails reach everywhere in a real one
+    network = resnet.ResNet1D(3, dropout=0.0)
+    params = network.init(jax.random.key(0), patterns, train=False)["params"]
+
+    @jax.jit
+    def gradient_norm(patterns):
+        def loss(params):
+            logits = network.apply({"params": params}, patterns, train=False).logits
+            return jnp.mean(losses.cross_entropy(logits, jnp.array([0, 1])))
+
+        return optax.tree.norm(jax.grad(loss)(params))
+
+    view = intensity.make_missing(TWO_THETA_DEG, missing_deg=30.0)
+    seen = jnp.asarray(view(jax.random.key(1), patterns))
+    zeros = jnp.where(seen == intensity.MISSING * patterns.max(axis=1, keepdims=True), 0.0, seen)
+    assert gradient_norm(seen) < 10 * gradient_norm(patterns)
+    assert gradient_norm(zeros) > 1000 * gradient_norm(patterns)
