@@ -72,6 +72,7 @@ RANGES = {
     "consistency.confidence": ("0 to 1", lambda x: 0 <= x <= 1),
     "consistency.momentum": ("0 or more and below 1", lambda x: 0 <= x < 1),
     "consistency.weight": ("0 or more", lambda x: x >= 0),
+    "consistency.start_steps": ("0 or more", lambda x: x >= 0),
     "consistency.ramp_steps": ("0 or more", lambda x: x >= 0),
     "consistency.fairness_weight": ("0 or more", lambda x: x >= 0),
     "pretrain.fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
@@ -202,7 +203,8 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             confidence=0.95,  # FixMatch's threshold
             momentum=0.999,  # of the running statistics
             weight=1.0,  # λ_u, of the unlabelled loss
-            ramp_steps=0,  # over which the weight climbs
+            start_steps=500,  # before unlabelled patterns count: an untrained network is no guide
+            ramp_steps=500,  # over which their weights then climb
             fairness_weight=0.01,  # λ_f; 0 is off
             distribution_alignment=False,  # ReMixMatch (2020): to the labelled part's frequencies
         ),

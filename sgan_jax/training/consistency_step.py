@@ -30,7 +30,9 @@ class Consistency:
       confidence: the threshold of 'fixed'.
       momentum: of the running statistics.
       weight: of the unlabelled part of the loss, FixMatch's λ_u.
-      ramp_steps: over which the weight first climbs linearly.
+      start_steps: that go by before unlabelled patterns count; an untrained classifier is sure of
+        anything.
+      ramp_steps: over which their weights then climb linearly.
       fairness_weight: of FreeMatch's fairness objective, λ_f.
       distribution_alignment: correct predictions to the labelled part's class frequencies.
     """
@@ -39,6 +41,7 @@ class Consistency:
     confidence: float
     momentum: float
     weight: float
+    start_steps: int
     ramp_steps: int
     fairness_weight: float
     distribution_alignment: bool
@@ -68,7 +71,7 @@ def make_consistency_step(
       strong: views of unlabelled patterns.
       options: see there.
       prior: [K] class frequencies of the labelled part.
-      first_step: of this phase of the run; the ramp begins there.
+      first_step: of this phase of the run; `start_steps` are counted from there.
       logit_offset: [1, K] added to the logits of labelled patterns in the loss.
     """
 
@@ -91,18 +94,19 @@ def make_consistency_step(
         )
         threshold = pseudo_labels.thresholds(statistics, options.thresholds, options.confidence)
         targets, accepted = pseudo_labels.accept(believed, threshold)
-        weight = options.weight * _ramp(state.step - first_step, options.ramp_steps)
+        ramp = (state.step - first_step - options.start_steps + 1) / max(options.ramp_steps, 1)
+        ramp = jnp.clip(ramp, 0.0, 1.0)
 
         def objective(params):
             logits = steps.discriminate(classifier, params, patterns, dropout_key).logits
             loss = losses.cross_entropy(logits[:size] + logit_offset, batch["labels"])
             unlabelled_loss = accepted * losses.cross_entropy(logits[size:], targets)
-            total = jnp.mean(loss) + weight * jnp.mean(unlabelled_loss)
+            total = jnp.mean(loss) + options.weight * ramp * jnp.mean(unlabelled_loss)
             if options.fairness_weight:
                 fairness = pseudo_labels.fairness_loss(
                     statistics, jax.nn.softmax(logits[size:]), accepted
                 )
-                total = total + options.fairness_weight * fairness
+                total = total + options.fairness_weight * ramp * fairness
             return total, (logits[:size], loss, unlabelled_loss)
 
         gradients, (logits, loss, unlabelled_loss) = jax.grad(objective, has_aux=True)(state.params)
@@ -123,7 +127,3 @@ def make_consistency_step(
         return state, sums
 
     return consistency_step
-
-
-def _ramp(steps_done: jax.Array, ramp_steps: int) -> jax.Array:
-    return jnp.minimum(1.0, (steps_done + 1) / max(ramp_steps, 1))

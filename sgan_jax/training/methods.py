@@ -107,6 +107,7 @@ def _classifier_step(
         confidence=config.consistency.confidence,
         momentum=config.consistency.momentum,
         weight=config.consistency.weight,
+        start_steps=config.consistency.start_steps,
         ramp_steps=config.consistency.ramp_steps,
         fairness_weight=config.consistency.fairness_weight,
         distribution_alignment=config.consistency.distribution_alignment,

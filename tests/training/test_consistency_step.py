@@ -16,6 +16,7 @@ OPTIONS = consistency_step.Consistency(
     confidence=0.5,
     momentum=0.5,
     weight=0.7,
+    start_steps=0,
     ramp_steps=0,
     fairness_weight=0.3,
     distribution_alignment=True,
@@ -135,7 +136,7 @@ def test_nothing_unlabelled_counts_where_no_prediction_is_sure_enough():
 
 
 def test_the_unlabelled_weight_climbs_to_its_full_value():
-    ramps = dataclasses.replace(OPTIONS, ramp_steps=4, fairness_weight=0.0)
+    ramps = dataclasses.replace(OPTIONS, start_steps=2, ramp_steps=4)
     resident = parallel.replicate(stand_ins.patterns_and_labels(COUNT), jax.local_devices()[:1])
     index = indices(1, 1, 4, 8)
 
@@ -151,10 +152,13 @@ def test_the_unlabelled_weight_climbs_to_its_full_value():
 
         return moved
 
-    moved, none = make_moved(ramps), make_moved(dataclasses.replace(ramps, weight=0.0))(0)
+    moved, none = (
+        make_moved(ramps),
+        make_moved(dataclasses.replace(ramps, weight=0.0, fairness_weight=0.0))(0),
+    )
     full = moved(100)
     assert abs(full - none).max() > 1e-4
-    for steps_done, part in ((0, 0.25), (1, 0.5), (3, 1.0)):
+    for steps_done, part in ((0, 0.0), (1, 0.0), (2, 0.25), (3, 0.5), (5, 1.0)):
         np.testing.assert_allclose(
             moved(steps_done), none + part * (full - none), rtol=1e-3, atol=1e-6
         )
