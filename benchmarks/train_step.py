@@ -26,7 +26,14 @@ import torch
 import torch_networks
 
 from sgan_jax.models import generator, resnet
-from sgan_jax.training import augment, optimizers, parallel, state, steps
+from sgan_jax.training import (
+    augment,
+    optimizers,
+    parallel,
+    sgan_step,
+    state,
+    supervised_step,
+)
 
 POINTS, CLASSES, LATENT = 3041, 144, 100
 SUPERVISED_BATCH, SGAN_BATCH = 64, 32
@@ -46,18 +53,18 @@ def our_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
     patterns, labels = make_data(batch)
     device = jax.local_devices()[:1]
     two_theta_deg = 3.0 + 0.05 * np.arange(POINTS)
-    moved = augment.make_augment(two_theta_deg, strain=0.0, zero_shift_deg=0.0)
+    moved = augment.make_augment(two_theta_deg, augment.Strengths())
     discriminator = resnet.ResNet1D(CLASSES, stem_pool=stem_pool)
     options = {"seed": 0, "points": POINTS, "rng": "rbg"}
     if method == "supervised":
         tx = optimizers.make_adam(1e-4)
-        start = state.create_supervised_state(discriminator, tx, **options)
-        step = steps.make_supervised_step(discriminator, tx, moved)
+        start = state.create_classifier_state(discriminator, tx, **options)
+        step = supervised_step.make_supervised_step(discriminator, tx, moved)
     else:
         networks = state.Networks(discriminator, generator.Generator(axis_name=state.AXIS))
         txs = state.Networks(optimizers.make_adam(5e-6), optimizers.make_adam(1e-6))
         start = state.create_sgan_state(*networks, txs, latent=LATENT, **options)
-        step = steps.make_sgan_step(*networks, txs, LATENT, moved)
+        step = sgan_step.make_sgan_step(*networks, txs, LATENT, moved)
     call = parallel.make_parallel_step(step)
     both = ("labelled", "unlabelled")
     data = parallel.ResidentData(

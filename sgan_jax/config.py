@@ -15,14 +15,21 @@ from ml_collections import config_dict
 
 from sgan_jax import data_source
 
+METHODS = ("supervised", "sgan", "feature_matching", "consistency", "pretrain")
+SEMI_SUPERVISED = METHODS[1:]  # those that use the unlabelled part
+WITH_GENERATOR = ("sgan", "feature_matching")
+WITH_STRONG_VIEWS = ("consistency", "pretrain")
+
 CHOICES = {
-    "method": ("supervised", "sgan"),
+    "method": METHODS,
     "task.name": ("bl", "sg", "eg"),
     "task.classes": ("paper", "all", "frequent"),
     "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "d1b", "hb2a", "3t2"),
     "data.class_balance": ("natural", "uniform"),
     "data.symmetry": ("file", "spglib"),
     "data.split": ("random", "structure_type"),
+    "consistency.thresholds": ("fixed", "global", "adaptive"),
+    "pretrain.then": ("supervised", "consistency"),
     "gan.optimizers": ("two", "three"),
     "optim.schedule": ("constant", "cosine"),
     "train.rng": ("rbg", "threefry2x32"),
@@ -45,16 +52,44 @@ RANGES = {
     "data.labelled_percent": ("1 to 99", lambda x: 1 <= x <= 99),
     "data.validation_fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
     "data.intensity_offset": ("0 to 1", lambda x: 0 <= x <= 1),
-    "augment.strain": ("0 to 0.2", lambda x: 0 <= x <= 0.2),
-    "augment.zero_shift_deg": ("0 to 5 degrees", lambda x: 0 <= x <= 5),
+    **{
+        f"{section}.{field}": (words, test)
+        for section in ("augment", "strong")
+        for field, words, test in (
+            ("strain", "0 to 0.2", lambda x: 0 <= x <= 0.2),
+            ("zero_shift_deg", "0 to 5 degrees", lambda x: 0 <= x <= 5),
+            ("displacement_deg", "0 to 5 degrees", lambda x: 0 <= x <= 5),
+            ("broadening_deg", "0 to 0.5 degrees", lambda x: 0 <= x <= 0.5),
+            ("texture", "0 to 2", lambda x: 0 <= x <= 2),
+            ("impurity", "0 to 0.5", lambda x: 0 <= x <= 0.5),
+            ("background", "0 to 2", lambda x: 0 <= x <= 2),
+            ("noise", "0 to 0.5", lambda x: 0 <= x <= 0.5),
+            ("missing_deg", "0 to 40 degrees", lambda x: 0 <= x <= 40),
+        )
+    },
+    "model.input_power": ("above 0 to 2", lambda x: 0 < x <= 2),
     "model.dropout": ("0 or more and below 1", lambda x: 0 <= x < 1),
     "optim.learning_rate": ("above 0", lambda x: x > 0),
     "optim.generator_learning_rate": ("above 0", lambda x: x > 0),
     "optim.real_fake_learning_rate": ("above 0", lambda x: x > 0),
     "optim.eps": ("above 0", lambda x: x > 0),
+    "consistency.confidence": ("0 to 1", lambda x: 0 <= x <= 1),
+    "consistency.momentum": ("0 or more and below 1", lambda x: 0 <= x < 1),
+    "consistency.weight": ("0 or more", lambda x: x >= 0),
+    "consistency.start_steps": ("0 or more", lambda x: x >= 0),
+    "consistency.ramp_steps": ("0 or more", lambda x: x >= 0),
+    "consistency.fairness_weight": ("0 or more", lambda x: x >= 0),
+    "pretrain.fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
+    "pretrain.learning_rate": ("above 0", lambda x: x > 0),
+    "pretrain.temperature": ("above 0", lambda x: x > 0),
+    "pretrain.labelled_weight": ("0 or more", lambda x: x >= 0),
     "optim.weight_decay": ("0 or more", lambda x: x >= 0),
+    "optim.clip_norm": ("0 (off) or more", lambda x: x >= 0),
+    "optim.average_decay": ("0 (off) or more and below 1", lambda x: 0 <= x < 1),
+    "optim.logit_adjustment": ("0 (off) to 2", lambda x: 0 <= x <= 2),
     "optim.warmup_steps": ("0 or more", lambda x: x >= 0),
     "train.batch_size": ("1 or more", lambda x: x >= 1),
+    "train.unlabelled_ratio": ("1 or more", lambda x: x >= 1),
     "train.epochs": ("1 or more", lambda x: x >= 1),
     "train.steps": ("0 (counted from the epochs) or more", lambda x: x >= 0),
     "train.steps_per_call": ("0 (by device) or more", lambda x: x >= 0),
@@ -65,21 +100,27 @@ RANGES = {
     "checkpoint.keep": ("1 or more", lambda x: x >= 1),
 }
 
-# These fields act only where another field has a value: (field, that other field, its value). A
-# source has the value of each kind that it names.
+# Fields that act only where another field has one of some values: (field, that other, values).
+# A field that ends in a dot is all of its section. A source has the value of each kind it names.
 NEEDS = (
-    ("task.classes", "task.name", "sg"),
-    ("task.min_count", "task.classes", "frequent"),
-    ("data.prototype_path", "data.source", "prototypes"),
-    ("data.cif_path", "data.source", "cif"),
-    ("data.symmetry", "data.source", "cif"),
-    ("gan.real_fake_head", "method", "sgan"),
-    ("gan.soft_labels", "method", "sgan"),
-    ("gan.soft_labels", "gan.real_fake_head", True),
-    ("gan.optimizers", "method", "sgan"),
-    ("optim.generator_learning_rate", "method", "sgan"),
-    ("optim.real_fake_learning_rate", "gan.optimizers", "three"),
-    ("optim.warmup_steps", "optim.schedule", "cosine"),
+    ("task.classes", "task.name", ("sg",)),
+    ("task.min_count", "task.classes", ("frequent",)),
+    ("data.prototype_path", "data.source", ("prototypes",)),
+    ("data.cif_path", "data.source", ("cif",)),
+    ("data.symmetry", "data.source", ("cif",)),
+    ("strong.", "method", WITH_STRONG_VIEWS),
+    ("consistency.", "method", WITH_STRONG_VIEWS),
+    ("consistency.confidence", "consistency.thresholds", ("fixed",)),
+    ("pretrain.", "method", ("pretrain",)),
+    ("gan.real_fake_head", "method", WITH_GENERATOR),
+    ("gan.soft_labels", "method", ("sgan",)),
+    ("gan.soft_labels", "gan.real_fake_head", (True,)),
+    ("gan.optimizers", "method", ("sgan",)),
+    ("optim.generator_learning_rate", "method", WITH_GENERATOR),
+    ("optim.real_fake_learning_rate", "gan.optimizers", ("three",)),
+    ("optim.warmup_steps", "optim.schedule", ("cosine",)),
+    ("optim.logit_adjustment", "method", ("supervised", *WITH_STRONG_VIEWS)),
+    ("train.unlabelled_ratio", "method", WITH_STRONG_VIEWS),
 )
 
 # Fields that a run may change between a kill and its continuation: the numbers stay the same.
@@ -98,10 +139,11 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
 
     Table 2 and section 2 of the paper, unless the comment of a key says otherwise.
     """
-    supervised = method == "supervised"
+    sgan = method in WITH_GENERATOR
+    with_views = method in WITH_STRONG_VIEWS
     config = dict(
         seed=0,  # of the parameters, the batches and the dropout; the split has its own
-        method=method,  # 'supervised' (labelled part only) or 'sgan'
+        method=method,  # one of METHODS; 'supervised' uses the labelled part only
         task=dict(
             name=task,  # 'bl': 14 Bravais lattices; 'sg': space groups; 'eg': 97 extinction groups
             classes="paper",  # of 'sg': 'paper' (144), 'all' (230), 'frequent' (> min_count)
@@ -141,11 +183,51 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             validation_fraction=0.1,  # of the labelled part, never trained on: picks the best
             intensity_offset=0.0,  # added to each pattern; released program: 1e-3
         ),
-        augment=dict(  # drawn anew for each pattern and step; the paper has none
-            strain=0.0,  # isotropic strain of the cell, uniform in ±strain
-            zero_shift_deg=0.0,  # shift of 2θ, uniform in ±zero_shift_deg
+        # Views of a pattern, drawn anew for each pattern and step, each distortion between nothing
+        # and its number here; training/augment.py says what they mean. The paper has none. Labelled
+        # patterns, and in 'consistency' those that pseudo-labels are made of, are seen like this:
+        augment=dict(
+            strain=0.03 if with_views else 0.0,  # isotropic, of the cell, ±
+            zero_shift_deg=0.1 if with_views else 0.0,  # of 2θ, ±
+            displacement_deg=0.0,  # of the sample, as the shift of peaks at low angles, ±
+            broadening_deg=0.0,  # FWHM added in quadrature, at low angles
+            texture=0.0,  # standard deviation of the logarithm of intensities
+            impurity=0.0,  # fraction of the intensity that is other crystals'
+            background=0.0,  # its highest point over the pattern's maximum
+            noise=0.0,  # of counting, standard deviation at the maximum over the maximum
+            missing_deg=0.0,  # width of each of up to three ranges without data
+        ),
+        # Of 'consistency' and 'pretrain': the unlabelled patterns that are learnt from.
+        strong=dict(
+            strain=0.05,  # symmetry does not depend on the size of the cell
+            zero_shift_deg=0.2,  # usual misalignment
+            displacement_deg=0.1,  # about 0.5 mm at the usual distances
+            broadening_deg=0.2,  # as wide again as nist2022 at low angles
+            texture=0.3,  # March-Dollase r of about 0.8
+            impurity=0.2,  # what a sample may well hold
+            background=0.1,  # what is left after one was subtracted
+            noise=0.03,  # 1100 counts at the maximum
+            missing_deg=10.0,  # another instrument's range, a furnace line
+        ),
+        consistency=dict(  # FixMatch (2020), FreeMatch (2023); numbers of the latter
+            thresholds="adaptive",  # FreeMatch; 'fixed': FixMatch; 'global': one for all classes
+            confidence=0.95,  # FixMatch's threshold
+            momentum=0.999,  # of the running statistics
+            weight=1.0,  # λ_u, of the unlabelled loss
+            start_steps=500,  # before unlabelled patterns count: an untrained network is no guide
+            ramp_steps=500,  # over which their weights then climb
+            fairness_weight=0.01,  # λ_f; 0 is off
+            distribution_alignment=False,  # ReMixMatch (2020): to the labelled part's frequencies
+        ),
+        pretrain=dict(  # SimCLR (2020) on all patterns, then training as usual, in one run
+            fraction=0.5,  # of the run's steps that are pre-training
+            learning_rate=1e-3,  # with optim's schedule, for itself
+            temperature=0.2,  # between SimCLR's 0.1 and 0.5
+            labelled_weight=0.0,  # of cross-entropy in pre-training; 0 is none
+            then="supervised",  # or 'consistency'
         ),
         model=dict(
+            input_power=1.0,  # of the intensities the network sees; 0.5: weak peaks count more
             stem_pool=True,  # the paper's max pool after the stem; released program: none
             projection_shortcuts=False,  # released program: in every block, not the first only
             dropout=0.1,  # Table 2; released program: 0.05
@@ -156,17 +238,21 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             optimizers="two",  # discriminator, generator; 'three': the released program's
         ),
         optim=dict(
-            learning_rate=1e-4 if supervised else 5e-6,  # Table 2; classifier = discriminator
+            learning_rate=5e-6 if sgan else 1e-4,  # Table 2; classifier = discriminator
             generator_learning_rate=1e-6,  # Table 2
             real_fake_learning_rate=1e-4,  # released program, with gan.optimizers='three'
             eps=1e-8,  # of Adam; released program: 1e-4
             weight_decay=0.0,  # decoupled; 0 is plain Adam (the paper)
+            clip_norm=10.0 if with_views else 0.0,  # longest gradient; 0 is off (the paper)
             schedule="constant",  # the paper; 'cosine': to zero, after warmup_steps
             warmup_steps=0,
+            average_decay=0.0,  # of a running mean of the parameters, which is evaluated; 0 is off
+            logit_adjustment=0.0,  # times the log of class frequencies (Menon et al. 2021); 0 off
         ),
         train=dict(
-            batch_size=64 if supervised else 32,  # per device (Table 2); sgan: of each kind
-            epochs=100,  # released program; of the labelled part, in sgan of the unlabelled part
+            batch_size=64 if method == "supervised" else 32,  # per device (Table 2), labelled
+            unlabelled_ratio=1,  # unlabelled patterns to each labelled one; paper: 1
+            epochs=100,  # released program; of the labelled, else of the unlabelled part
             steps=0,  # training steps; 0 counts them from the epochs
             steps_per_call=0,  # steps in one compiled call; 0 is 1 on CPU and 50 elsewhere
             log_every_steps=50,
@@ -201,14 +287,18 @@ def validate(config: ml_collections.ConfigDict) -> None:
 
 def _check_contradictions(fields: dict[str, Any]) -> None:
     default = flatten(base(fields["task.name"], 5, fields["method"]))
-    kinds = [part.kind for part in data_source.parse(fields["data.source"])]
-    for field, other, value in NEEDS:
-        acts = value in kinds if other == "data.source" else fields[other] == value
-        if fields[field] != default[field] and not acts:
-            raise ValueError(
-                f"{field} is {fields[field]!r} but acts only with {other}={value!r}, which is "
-                f"{fields[other]!r}; use {field}={default[field]!r} or {other}={value!r}"
-            )
+    kinds = {part.kind for part in data_source.parse(fields["data.source"])}
+    for name, other, values in NEEDS:
+        given = kinds if other == "data.source" else {fields[other]}
+        if given & set(values):
+            continue
+        for field in [f for f in fields if f == name or (name[-1] == "." and f.startswith(name))]:
+            if fields[field] != default[field]:
+                wanted = f"{other}={' or '.join(map(repr, values))}"
+                raise ValueError(
+                    f"{field} is {fields[field]!r} but acts only with {wanted}, which is "
+                    f"{fields[other]!r}; use {field}={default[field]!r} or {wanted}"
+                )
     if "cif" in kinds and not fields["data.cif_path"]:
         raise ValueError(
             f"data.cif_path is empty but data.source is {fields['data.source']!r}; give a CIF "
@@ -231,10 +321,10 @@ def _check_parts(fields: dict[str, Any]) -> None:
             f"{fields['data.test_fraction']} leaves {rest:g} % of the patterns; "
             f"use data.labelled_percent of 1 to {rest:g}"
         )
-    if percent == rest and fields["method"] == "sgan":
+    if percent == rest and fields["method"] in SEMI_SUPERVISED:
         raise ValueError(
             f"data.labelled_percent is {percent}, which leaves no unlabelled patterns for "
-            f"method='sgan'; use less than {rest:g} or method='supervised'"
+            f"method={fields['method']!r}; use less than {rest:g} or method='supervised'"
         )
 
 

@@ -111,6 +111,16 @@ def base(method="sgan", **changes):
         ({"gan__soft_labels": True}, "gan.soft_labels", "gan.real_fake_head=True"),
         ({"gan__optimizers": "four"}, "gan.optimizers", "'two', 'three'"),
         ({"method": "supervised", "gan__optimizers": "three"}, "gan.optimizers", "method='sgan'"),
+        ({"strong__strain": 0.1}, "strong.strain", "method='consistency' or 'pretrain'"),
+        ({"pretrain__then": "sgan"}, "pretrain.then", "'supervised', 'consistency'"),
+        (
+            {"method": "consistency", "consistency__confidence": 0.8},
+            "consistency.confidence",
+            "consistency.thresholds='fixed'",
+        ),
+        ({"augment__missing_deg": 90.0}, "augment.missing_deg", "0 to 40 degrees"),
+        ({"train__unlabelled_ratio": 3}, "train.unlabelled_ratio", "'consistency' or 'pretrain'"),
+        ({"optim__average_decay": 1.0}, "optim.average_decay", "below 1"),
         ({"task__min_count": 10}, "task.min_count", "task.classes='frequent'"),
         ({"optim__warmup_steps": 10}, "optim.warmup_steps", "optim.schedule='cosine'"),
     ],
@@ -127,7 +137,8 @@ def test_ranges_and_choices_name_fields_that_exist():
     fields = configuration.flatten(base())
     named = {*configuration.CHOICES, *configuration.RANGES, *configuration.HARMLESS}
     named |= {name for needs in configuration.NEEDS for name in needs[:2]}
-    assert named <= set(fields)
+    sections = {f"{name.partition('.')[0]}." for name in fields}
+    assert named <= set(fields) | sections
 
 
 def test_bravais_lattices_take_no_space_group_classes():

@@ -5,6 +5,7 @@ files. Evaluated are the parameters with the best validation accuracy.
 """
 
 import csv
+import json
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import crystal_patterns, report, results, run_report
 from sgan_jax.training import batches, checkpoint, experiment, hosts, parallel, steps
+from sgan_jax.training.state import evaluated_params
 
 
 class Trained(NamedTuple):
@@ -35,8 +37,9 @@ class Trained(NamedTuple):
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, Any]:
     """Evaluate a run on its test part.
 
-    Writes test_metrics.json, test_predictions.csv and report.html into the workdir; returns the
-    content of the first.
+    Writes test_metrics.json, test_predictions.csv, report.html and, of a method with a generator,
+    generator_metrics.json (`generated.measures`) into the workdir; returns the content of the
+    first.
     """
     data = experiment.load_data(config)
     trained = restore(config, workdir, data.classes, data.instrument)
@@ -46,6 +49,9 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[s
     metrics = _metrics(config, trained, data.class_names, config.data.split, labels, logits)
     if hosts.is_first():
         _write(workdir, metrics, ids, labels, logits)
+        if measures := run_report.generator_measures(config, data, trained.best):
+            text = json.dumps(measures, indent=2)
+            (workdir / "generator_metrics.json").write_text(text + "\n")
         page = run_report.contents(
             config,
             workdir,
@@ -134,9 +140,8 @@ def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: 
         labels=empty,
         split=splits.Split(empty, empty, empty, empty),
     )
-    state, _ = experiment.make_state_and_step(
-        config, shapes, total_steps=config.optim.warmup_steps + 1, global_batch=1
-    )
+    # Any number of steps does that leaves some to every schedule.
+    state, _ = experiment.make_state_and_phases(config, shapes, total_steps=10**9, global_batch=1)
     return state
 
 
@@ -158,7 +163,7 @@ def classify(
     """Return the logits [n, C] of patterns [N, P] at the rows [n], by a run's best parameters."""
     return predict_logits(
         experiment.make_networks(config, classes).discriminator,
-        experiment.discriminator_params(trained.best),
+        evaluated_params(trained.best),
         patterns,
         rows,
         offset=config.data.intensity_offset,

@@ -9,11 +9,12 @@ import numpy as np
 
 from sgan_jax import config as configuration
 from sgan_jax import data_source, symmetry
-from sgan_jax.evaluation import report
+from sgan_jax.evaluation import generated, report
 from sgan_jax.models import generator as generators
 from sgan_jax.training import experiment, writer
 
 GENERATED = 6  # patterns shown
+MEASURED = 500  # patterns that the generator is judged by
 COMPARED = 2000  # real patterns among which the most similar ones are sought
 
 
@@ -28,7 +29,7 @@ def contents(
 ) -> report.Contents:
     """Return the contents of a run's report."""
     paper = configuration.base(config.task.name, config.data.labelled_percent, config.method)
-    sgan = config.method == "sgan"
+    sgan = config.method in configuration.WITH_GENERATOR
     return report.Contents(
         title=f"{report.WHATS[config.task.name].capitalize()}s from powder patterns",
         metrics=metrics,
@@ -42,7 +43,7 @@ def contents(
         },
         two_theta_deg=data.instrument.two_theta_deg,
         examples=examples(data),
-        generated=generate(config, data, best_state) if sgan else None,
+        generated=generate(config, data, best_state, GENERATED) if sgan else None,
         real=data.dataset.patterns[data.split.unlabelled[:COMPARED]] if sgan else None,
         facts=facts(config, data, best_state, best_step),
     )
@@ -67,14 +68,26 @@ def examples(data: experiment.Data) -> list[tuple[str, str, np.ndarray]]:
     return found
 
 
-def generate(config: ml_collections.ConfigDict, data: experiment.Data, state: Any) -> np.ndarray:
-    """Return patterns [GENERATED, P] of the run's generator, always from the same latents."""
+def generate(
+    config: ml_collections.ConfigDict, data: experiment.Data, state: Any, count: int
+) -> np.ndarray:
+    """Return patterns [count, P] of the run's generator, always from the same latents."""
     generator = experiment.make_networks(config, len(data.classes)).generator
     z = jax.random.normal(
-        jax.random.key(config.seed, impl="threefry2x32"), (GENERATED, generators.LATENT)
+        jax.random.key(config.seed, impl="threefry2x32"), (count, generators.LATENT)
     )
     variables = {"params": state.params.generator, "batch_stats": state.batch_stats}
     return np.asarray(generator.apply(variables, z, train=False))
+
+
+def generator_measures(
+    config: ml_collections.ConfigDict, data: experiment.Data, state: Any
+) -> dict[str, float] | None:
+    """Return how like real patterns those of the run's generator are; None where there is none."""
+    real = data.dataset.patterns[data.split.unlabelled[:COMPARED]]
+    if config.method not in configuration.WITH_GENERATOR or len(real) <= generated.NEIGHBOURS:
+        return None
+    return generated.measures(generate(config, data, state, MEASURED), real)
 
 
 def facts(
@@ -83,9 +96,6 @@ def facts(
     """Return lines about the data and the networks."""
     instrument = data.instrument
     first, last = instrument.two_theta_deg[[0, -1]]
-    networks = {"classifier": state.params}
-    if config.method == "sgan":
-        networks = state.params._asdict()
     return [
         ("crystals", _crystals(config.data)),
         ("patterns in the data set", report.thousands(len(data.dataset))),
@@ -100,7 +110,7 @@ def facts(
         ),
         *(
             (f"parameters of the {name}", report.thousands(experiment.count_parameters(params)))
-            for name, params in networks.items()
+            for name, params in experiment.networks_params(state).items()
         ),
         (
             "parameters evaluated",

@@ -65,6 +65,7 @@ class ResNet1D(nn.Module):
     """
 
     classes: int
+    input_power: float = 1.0  # of the intensities: 0.5 makes weak peaks count more
     stem_pool: bool = True
     projection_shortcuts: bool = False  # in every block, not a stage's first only
     real_fake_head: bool = False
@@ -73,6 +74,9 @@ class ResNet1D(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> DiscriminatorOutput:
         """Classify patterns [B, P]."""
+        if self.input_power != 1.0:
+            # Not at 0, where the slope of a root is infinite.
+            x = jnp.maximum(x, 1e-6) ** self.input_power
         x = Stem(self.stem_pool, STAGES[0][2], self.dropout, name="stem")(x, train=train)
         for stage, (features, kernel_size, stride) in enumerate(STAGES, 1):
             for block in (1, 2):

@@ -1,61 +1,95 @@
-"""Augmentation: the same crystal a little larger or smaller, on an instrument a little off zero."""
+"""Views of a pattern: the same crystal, in a sample and on an instrument that differ a little."""
 
+import dataclasses
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sgan_jax.training.distortions import axis, counting, intensity, resolution
+
 Array = jax.Array
+Augment = Callable[[Array, Array], Array]  # key, patterns [B, P] -> patterns [B, P]
 
 
-def make_augment(
-    two_theta_deg: np.ndarray, *, strain: float, zero_shift_deg: float
-) -> Callable[[Array, Array], Array]:
+@dataclasses.dataclass(frozen=True)
+class Strengths:
+    """How far each distortion goes, drawn between nothing and this for each pattern; 0 is none.
+
+    Attributes:
+      strain: of the cell, isotropic, ±.
+      zero_shift_deg: of 2θ, ±.
+      displacement_deg: of the sample, as the shift of peaks at low angles, ±.
+      broadening_deg: FWHM added in quadrature, at low angles.
+      texture: standard deviation of the logarithm of intensities.
+      impurity: fraction of the intensity that is other crystals'.
+      background: its highest point over the pattern's maximum.
+      noise: of counting, standard deviation at the maximum over the maximum.
+      missing_deg: width of each of up to three ranges without data.
+    """
+
+    strain: float = 0.0
+    zero_shift_deg: float = 0.0
+    displacement_deg: float = 0.0
+    broadening_deg: float = 0.0
+    texture: float = 0.0
+    impurity: float = 0.0
+    background: float = 0.0
+    noise: float = 0.0
+    missing_deg: float = 0.0
+
+
+def make_augment(two_theta_deg: np.ndarray, strengths: Strengths) -> Augment:
     """Make augment(key, patterns [B, P]) -> patterns [B, P], drawn anew for each pattern.
 
-    With d -> d (1 + ε), ε uniform in ±strain, and the zero of 2θ off by δ, uniform in
-    ±zero_shift_deg, a peak at 2θ_0 moves to 2θ where, by Bragg's law,
-        sin((2θ - δ)/2) (1 + ε) = sin(2θ_0 / 2);
-    so the new pattern at 2θ is the old one at 2θ_0, between its points by a straight line. Widths
-    and relative intensities are carried along, not recalculated. Beyond an end of the grid the
-    value of that end is kept. Each pattern keeps its maximum (1 in a data set).
+    In the order of nature: the sample (impurities, texture), the instrument (axis, resolution), the
+    detector (background, noise, missing ranges). Each pattern keeps its maximum (1 in a data set).
+    Without any distortion the function returns its patterns.
 
     Args:
       two_theta_deg: [P], evenly spaced.
-      strain: 0 is none.
-      zero_shift_deg: 0 is none; with both 0 the function returns its patterns.
+      strengths: of the distortions.
     """
-    if not strain and not zero_shift_deg:
+    distortions = _distortions(two_theta_deg, strengths)
+    if not distortions:
         return lambda key, patterns: patterns
-    points = len(two_theta_deg)
-    start, step = float(two_theta_deg[0]), float(np.mean(np.diff(two_theta_deg)))
-    if not np.allclose(np.diff(two_theta_deg), step, rtol=1e-6):
-        raise ValueError("two_theta_deg is not evenly spaced; interpolate the patterns first")
-    theta = np.deg2rad(two_theta_deg)[None, :] / 2
-    sin_theta, cos_theta = np.sin(theta).astype(np.float32), np.cos(theta).astype(np.float32)
 
     def augment(key: Array, patterns: Array) -> Array:
-        strain_key, shift_key = jax.random.split(key)
-        column = (len(patterns), 1)
-        epsilon = jax.random.uniform(strain_key, column, minval=-strain, maxval=strain)
-        delta_deg = jax.random.uniform(
-            shift_key, column, minval=-zero_shift_deg, maxval=zero_shift_deg
-        )
-        half_delta = jnp.deg2rad(delta_deg) / 2
-        # sin(θ - δ/2), taken apart so that no sine is taken point by point.
-        sine = sin_theta * jnp.cos(half_delta) - cos_theta * jnp.sin(half_delta)
-        sine = jnp.clip(sine * (1.0 + epsilon), -1.0, 1.0)
-        position = (2 * jnp.rad2deg(jnp.arcsin(sine)) - start) / step
-        position = jnp.clip(position, 0.0, points - 1.0)
-        left = jnp.minimum(position.astype(jnp.int32), points - 2)
-        fraction = position - left
-        low = jnp.take_along_axis(patterns, left, axis=1)
-        high = jnp.take_along_axis(patterns, left + 1, axis=1)
-        moved = low + fraction * (high - low)
-        return moved * (_maximum(patterns) / _maximum(moved))
+        distorted = patterns
+        keys = jax.random.split(key, len(distortions))
+        for distort, key in zip(distortions, keys, strict=True):
+            distorted = distort(key, distorted)
+        return distorted * (_maximum(patterns) / _maximum(distorted))
 
     return augment
+
+
+def _distortions(two_theta_deg: np.ndarray, strengths: Strengths) -> list[Augment]:
+    """Return those that are not off, in the order in which they happen."""
+    s = strengths
+    chosen = []
+    if s.impurity:
+        chosen.append(intensity.make_impurity(impurity=s.impurity))
+    if s.texture:
+        chosen.append(intensity.make_texture(two_theta_deg, texture=s.texture))
+    if s.strain or s.zero_shift_deg or s.displacement_deg:
+        moved = axis.make_moved_axis(
+            two_theta_deg,
+            strain=s.strain,
+            zero_shift_deg=s.zero_shift_deg,
+            displacement_deg=s.displacement_deg,
+        )
+        chosen.append(moved)
+    if s.broadening_deg:
+        chosen.append(resolution.make_broadening(two_theta_deg, broadening_deg=s.broadening_deg))
+    if s.background:
+        chosen.append(counting.make_background(two_theta_deg, background=s.background))
+    if s.noise:
+        chosen.append(counting.make_counting_noise(noise=s.noise))
+    if s.missing_deg:
+        chosen.append(intensity.make_missing(two_theta_deg, missing_deg=s.missing_deg))
+    return chosen
 
 
 def _maximum(patterns: Array) -> Array:

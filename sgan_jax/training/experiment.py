@@ -5,7 +5,7 @@ The shell's unpacking of the ConfigDict; everything it calls takes plain argumen
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,16 +18,7 @@ from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.models import generator as generators
 from sgan_jax.models import resnet
-from sgan_jax.training import (
-    augment,
-    batches,
-    hosts,
-    optimizers,
-    parallel,
-    released_sgan_step,
-    state,
-    steps,
-)
+from sgan_jax.training import batches, hosts, methods, parallel, state
 
 
 class Data(NamedTuple):
@@ -118,83 +109,51 @@ def place_data(
 
 
 def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Networks:
-    """Return the discriminator (the classifier) and, for method 'sgan', the generator."""
+    """Return the discriminator (the classifier) and, where the method has one, the generator."""
     discriminator = resnet.ResNet1D(
         classes,
+        input_power=config.model.input_power,
         stem_pool=config.model.stem_pool,
         projection_shortcuts=config.model.projection_shortcuts,
         real_fake_head=config.gan.real_fake_head,
         dropout=config.model.dropout,
     )
-    sgan = config.method == "sgan"
+    with_generator = config.method in configuration.WITH_GENERATOR
     return state.Networks(
-        discriminator, generators.Generator(axis_name=state.AXIS) if sgan else None
+        discriminator, generators.Generator(axis_name=state.AXIS) if with_generator else None
     )
 
 
-def make_state_and_step(
+def make_state_and_phases(
     config: ml_collections.ConfigDict, data: Data, *, total_steps: int, global_batch: int
-) -> tuple[Any, Callable[..., Any]]:
-    """Return the state before the first step, and the step on one device."""
-    networks = make_networks(config, len(data.classes))
-    points = data.instrument.points
-    moved = augment.make_augment(
-        data.instrument.two_theta_deg,
-        strain=config.augment.strain,
-        zero_shift_deg=config.augment.zero_shift_deg,
+) -> methods.Training:
+    """Return the state before the first step, and the phases of training, each with its step."""
+    labelled = data.labels[data.split.labelled]
+    given = methods.Given(
+        networks=make_networks(config, len(data.classes)),
+        two_theta_deg=data.instrument.two_theta_deg,
+        class_counts=np.bincount(labelled, minlength=len(data.classes)),
+        unlabelled=len(data.split.unlabelled),
+        total_steps=total_steps,
+        global_batch=global_batch,
     )
-
-    def adam(learning_rate):
-        return optimizers.make_adam(
-            learning_rate,
-            eps=config.optim.eps,
-            weight_decay=config.optim.weight_decay,
-            schedule=config.optim.schedule,
-            warmup_steps=config.optim.warmup_steps,
-            total_steps=total_steps,
-        )
-
-    optim, rng = config.optim, config.train.rng
-    if config.method == "supervised":
-        tx = adam(optim.learning_rate)
-        start = state.create_supervised_state(
-            networks.discriminator, tx, seed=config.seed, points=points, rng=rng
-        )
-        return start, steps.make_supervised_step(networks.discriminator, tx, moved)
-
-    latent = generators.LATENT
-    if config.gan.optimizers == "two":
-        txs = state.Networks(adam(optim.learning_rate), adam(optim.generator_learning_rate))
-        step = steps.make_sgan_step(*networks, txs, latent, moved)
-    else:
-        txs = state.ReleasedOptimizers(
-            generator=adam(optim.generator_learning_rate),
-            labelled=adam(optim.learning_rate),
-            real_fake=adam(optim.real_fake_learning_rate),
-        )
-        step = released_sgan_step.make_released_sgan_step(
-            *networks,
-            txs,
-            latent,
-            moved,
-            soft_labels=config.gan.soft_labels,
-            steps_per_epoch=batches.total_steps(
-                steps=0,
-                epochs=1,
-                part_size=len(data.split.unlabelled),
-                global_batch=global_batch,
-            ),
-        )
-    start = state.create_sgan_state(
-        *networks, txs, seed=config.seed, points=points, latent=latent, rng=rng
-    )
-    return start, step
+    return methods.make_state_and_phases(config, given)
 
 
-def discriminator_params(train_state: Any) -> Any:
-    """Return the classifier's parameters of either kind of state."""
-    params = train_state.params
-    return params.discriminator if isinstance(params, state.Networks) else params
+def batch_sizes(config: ml_collections.ConfigDict, batch_size: int) -> dict[str, int]:
+    """Return how many patterns of each part a step takes of which so many are labelled."""
+    sizes = {"labelled": batch_size}
+    if config.method in configuration.SEMI_SUPERVISED:
+        sizes["unlabelled"] = batch_size * config.train.unlabelled_ratio
+    return sizes
+
+
+def networks_params(train_state: state.TrainState) -> dict[str, Any]:
+    """Return the parameters of each network, by its name."""
+    if isinstance(train_state, state.SganState):
+        return train_state.params._asdict()
+    networks = {"classifier": train_state.params, "projector": train_state.projector}
+    return {name: params for name, params in networks.items() if params is not None}
 
 
 def count_parameters(params: Any) -> int:
@@ -204,7 +163,7 @@ def count_parameters(params: Any) -> int:
 
 def _check_parts(split: splits.Split, method: str) -> None:
     for part, indices in split._asdict().items():
-        if not len(indices) and (part != "unlabelled" or method == "sgan"):
+        if not len(indices) and (part != "unlabelled" or method in configuration.SEMI_SUPERVISED):
             raise ValueError(
                 f"no pattern is in the {part} part; use more crystals, or another "
                 "data.labelled_percent, data.test_fraction or data.validation_fraction"

@@ -43,6 +43,7 @@ class Schedule:
     log_every: int
     eval_every: int
     save_every: int
+    phase_ends: tuple[int, ...] = ()  # no call goes beyond one of these
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,8 @@ class Loop:
             raise self._stopped()
         while progress.step < progress.total:
             before = progress.step
-            steps = min(schedule.per_call, progress.total - before)
+            ends = (progress.total, *schedule.phase_ends)
+            steps = min(schedule.per_call, *(end - before for end in ends if end > before))
             if before + steps > self._whole + schedule.save_every:
                 self._outlets.latest.wait()
                 self._whole = self._saved

@@ -1,4 +1,4 @@
-"""Optimisers: Adam, its schedule of learning rates, decoupled weight decay of kernels."""
+"""Optimisers: Adam, its schedule of learning rates, weight decay of kernels, clipping."""
 
 import jax
 import jax.numpy as jnp
@@ -12,17 +12,20 @@ def make_adam(
     *,
     eps: float = 1e-8,
     weight_decay: float = 0.0,
+    clip_norm: float = 0.0,
     schedule: str = "constant",
     warmup_steps: int = 0,
     total_steps: int = 0,
 ) -> optax.GradientTransformation:
-    """Make Adam (Table 2) with betas 0.9 and 0.999; the paper has neither decay nor schedule.
+    """Make Adam (Table 2) with betas 0.9 and 0.999; the paper has no decay, schedule or clipping.
 
     Args:
       learning_rate: the highest.
       eps: added to the square root of the second moment.
       weight_decay: kernels shrink by learning rate x this each step (Loshchilov & Hutter 2019);
         biases and the scales of normalisations do not.
+      clip_norm: longer gradients are scaled to this length, so that one step in which they explode
+        does not fill Adam's second moments for the next thousand; 0 is off.
       schedule: 'constant', or 'cosine': half a cosine down to 0 at `total_steps`.
       warmup_steps: over which the learning rate first climbs linearly.
       total_steps: of the run; 'cosine' needs it.
@@ -31,7 +34,8 @@ def make_adam(
         learning_rate, schedule=schedule, warmup_steps=warmup_steps, total_steps=total_steps
     )
     decay = optax.add_decayed_weights(weight_decay, mask=is_kernel) if weight_decay else None
-    parts = (optax.scale_by_adam(eps=eps), decay, optax.scale_by_learning_rate(rate))
+    clip = optax.clip_by_global_norm(clip_norm) if clip_norm else None
+    parts = (clip, optax.scale_by_adam(eps=eps), decay, optax.scale_by_learning_rate(rate))
     return optax.chain(*(part for part in parts if part is not None))
 
 

@@ -14,6 +14,7 @@ from jax import lax
 
 from sgan_jax.models import losses
 from sgan_jax.training import steps
+from sgan_jax.training.augment import Augment
 from sgan_jax.training.state import (
     AXIS,
     Networks,
@@ -34,7 +35,7 @@ def make_released_sgan_step(
     generator: nn.Module,
     txs: ReleasedOptimizers,
     latent: int,
-    augment: steps.Augment,
+    augment: Augment,
     *,
     soft_labels: bool,
     steps_per_epoch: int,

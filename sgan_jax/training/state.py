@@ -33,13 +33,17 @@ class ReleasedOptimizers(NamedTuple):
     real_fake: Any  # of the discriminator, for real against generated
 
 
-class SupervisedState(struct.PyTreeNode):
-    """A classifier in training."""
+class ClassifierState(struct.PyTreeNode):
+    """A classifier in training; the fields with a default are None where a method has none."""
 
     step: Array  # int32 [], updates made
     key: Array  # uint32 [2 or 4], the root key's data; never advanced
     params: Any
     opt_state: Any
+    average: Any = None  # running mean of the parameters (`averaging`)
+    pseudo_labels: Any = None  # what is known of them (`pseudo_labels.Statistics`)
+    projector: Any = None  # parameters of pre-training's second network
+    pretraining_opt_state: Any = None  # of both networks
 
 
 class SganState(struct.PyTreeNode):
@@ -50,27 +54,63 @@ class SganState(struct.PyTreeNode):
     params: Networks
     batch_stats: Any  # the generator's running means and variances
     opt_state: Any  # Networks, or ReleasedOptimizers
+    average: Any = None  # running mean of the discriminator's parameters (`averaging`)
 
 
-def create_supervised_state(
+TrainState = ClassifierState | SganState
+
+
+def create_classifier_state(
     discriminator: nn.Module,
     tx: optax.GradientTransformation,
     *,
     seed: int,
     points: int,
     rng: str = "rbg",
-) -> SupervisedState:
+) -> ClassifierState:
     """Initialise a classifier of patterns of that many points.
 
     The parameters depend on the seed only, not on `rng` nor on the kind of device.
     """
     key, _ = _initialisation_keys(seed)
     params = _initialise(discriminator, key, points)["params"]
-    return SupervisedState(
+    return ClassifierState(
         step=jnp.zeros((), jnp.int32),
         key=_root_key(seed, rng),
         params=params,
         opt_state=jax.jit(tx.init)(params),
+    )
+
+
+def add_projector(
+    state: ClassifierState,
+    classifier: nn.Module,
+    projector: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    seed: int,
+    points: int,
+) -> ClassifierState:
+    """Return the state of a classifier that is to be pre-trained, too.
+
+    Args:
+      state: of the training that follows.
+      classifier: of patterns [B, points].
+      projector: of the classifier's features.
+      tx: the optimiser of the pair (classifier, projector).
+      seed: of the projector's parameters.
+      points: of a pattern.
+    """
+    output = jax.eval_shape(
+        lambda params, x: classifier.apply({"params": params}, x, train=False),
+        state.params,
+        jax.ShapeDtypeStruct((1, points), jnp.float32),
+    )
+    width = output.features.shape[-1]
+    _, key = _initialisation_keys(seed)  # the generator's, of which there is none
+    params = jax.jit(lambda key: projector.init(key, jnp.zeros((1, width))))(key)["params"]
+    return state.replace(
+        projector=params, pretraining_opt_state=jax.jit(tx.init)((state.params, params))
     )
 
 
@@ -84,7 +124,7 @@ def create_sgan_state(
     latent: int,
     rng: str = "rbg",
 ) -> SganState:
-    """Initialise both networks; the discriminator is the one `create_supervised_state` makes.
+    """Initialise both networks; the discriminator is the one `create_classifier_state` makes.
 
     Args:
       discriminator: of patterns [B, points].
@@ -116,12 +156,22 @@ def create_sgan_state(
     )
 
 
-def root_key(state: SupervisedState | SganState) -> Array:
+def classifier_params(state: TrainState) -> Any:
+    """Return the parameters that are trained to classify, those of the latest step."""
+    return state.params.discriminator if isinstance(state, SganState) else state.params
+
+
+def evaluated_params(state: TrainState) -> Any:
+    """Return the parameters to classify with: their running mean where there is one."""
+    return classifier_params(state) if state.average is None else state.average
+
+
+def root_key(state: TrainState) -> Array:
     """Return the typed key whose data the state holds; its length says which generator it is of."""
     return jax.random.wrap_key_data(state.key, impl=RNG_IMPLEMENTATIONS[state.key.shape[0]])
 
 
-def step_key(state: SupervisedState | SganState) -> Array:
+def step_key(state: TrainState) -> Array:
     """Return the key of this step on this device; call it inside a mapped step."""
     return jax.random.fold_in(jax.random.fold_in(root_key(state), state.step), lax.axis_index(AXIS))
 

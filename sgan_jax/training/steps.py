@@ -1,8 +1,8 @@
-"""One step on one device: of supervised training, of the paper's SGAN training, of an evaluation.
+"""What the steps of all methods are made of, and the step of an evaluation.
 
-A step runs on each device under the axis `state.AXIS`: gradients are averaged over it, metrics
-summed. All metrics are sums over the examples of the step; divided by 'examples' they are means.
-A step that went wrong has a metric that is not finite.
+A training step runs on each device under the axis `state.AXIS`: gradients are averaged over it,
+metrics summed. All metrics are sums over the examples of the step; divided by 'examples' they are
+means. A step that went wrong has a metric that is not finite.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,111 +15,14 @@ from flax import linen as nn
 from jax import lax
 
 from sgan_jax.evaluation import metrics
-from sgan_jax.models import losses
 from sgan_jax.models.resnet import DiscriminatorOutput
-from sgan_jax.training.state import AXIS, Networks, SganState, SupervisedState, step_key
+from sgan_jax.training.augment import Augment
+from sgan_jax.training.state import AXIS
 
 Array = jax.Array
-Batch = Mapping[str, Array]  # 'labelled' [B, P], 'labels' int32 [B], in SGAN 'unlabelled' [B, P]
+# 'labelled' [B, P], 'labels' int32 [B] and, of methods that use them, 'unlabelled' [U, P]
+Batch = Mapping[str, Array]
 Metrics = dict[str, Array]  # sums over the devices' examples, float32 []
-Augment = Callable[[Array, Array], Array]  # key, patterns [B, P] -> patterns [B, P]
-
-# Below it the discriminator's gradient, D dr/dx, nears float32's smallest numbers, and exp(-r) its
-# largest; the generator is then pushed by less than eq. 2 says instead of by 0 times infinity.
-LOWEST_LOGIT = -40.0
-
-
-def make_supervised_step(
-    discriminator: nn.Module, tx: optax.GradientTransformation, augment: Augment
-) -> Callable[[SupervisedState, Batch], tuple[SupervisedState, Metrics]]:
-    """Make the step of the paper's control: cross-entropy of the labelled patterns."""
-
-    def supervised_step(state: SupervisedState, batch: Batch) -> tuple[SupervisedState, Metrics]:
-        dropout_key, augment_key = jax.random.split(step_key(state))
-        patterns = augment(augment_key, batch["labelled"])
-
-        def objective(params):
-            logits = discriminate(discriminator, params, patterns, dropout_key).logits
-            loss = losses.cross_entropy(logits, batch["labels"])
-            return jnp.mean(loss), (logits, loss)
-
-        gradients, (logits, loss) = jax.grad(objective, has_aux=True)(state.params)
-        gradients = lax.pmean(gradients, AXIS)
-        params, opt_state = update(tx, gradients, state.opt_state, state.params)
-        sums = sum_over_devices(
-            loss=loss,
-            accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients)),
-        )
-        return state.replace(step=state.step + 1, params=params, opt_state=opt_state), sums
-
-    return supervised_step
-
-
-def make_sgan_step(
-    discriminator: nn.Module, generator: nn.Module, txs: Networks, latent: int, augment: Augment
-) -> Callable[[SganState, Batch], tuple[SganState, Metrics]]:
-    """Make the paper's step: both networks move at once, each against the other as it was.
-
-    One batch of latents makes the generated patterns of both objectives, eq. 3 and eq. 2; the
-    generator's running statistics are updated by that one pass. The discriminator sees labelled,
-    unlabelled and generated patterns in one pass (nothing in it mixes examples), with D = Z/(Z+1),
-    or with its real/fake head where it has one.
-
-    Both objectives depend on a generated pattern x through one logit r alone, D = sigmoid(r):
-        d(-log(1 - D))/dx =  D       dr/dx   (discriminator)
-        d(-log D)/dx      = -(1 - D) dr/dx   (generator) = -exp(-r) times the line above,
-    so that one backward pass through the discriminator serves both.
-    """
-
-    def sgan_step(state: SganState, batch: Batch) -> tuple[SganState, Metrics]:
-        latent_key, dropout_key, augment_key = jax.random.split(step_key(state), 3)
-        real = augment_parts(augment, augment_key, batch)
-        size = len(batch["labels"])
-        z = draw_latents(latent_key, size, latent)
-
-        def objective(params, generated):
-            patterns = jnp.concatenate([*real, generated])
-            output = discriminate(discriminator, params, patterns, dropout_key)
-            parts = [jax.tree.map(lambda a, i=i: a[i : i + size], output) for i in part_starts]
-            loss = _discriminator_loss(*parts, batch["labels"])
-            return jnp.mean(loss), (loss, *parts)
-
-        part_starts = (0, size, 2 * size)
-        generated, pull_back, batch_stats = jax.vjp(
-            lambda params: generate(generator, params, state.batch_stats, z),
-            state.params.generator,
-            has_aux=True,
-        )
-        (discriminator_gradients, pattern_gradients), (loss, labelled, unlabelled, fake) = jax.grad(
-            objective, argnums=(0, 1), has_aux=True
-        )(state.params.discriminator, generated)
-        fake_logit = real_fake_logit(fake)
-        to_generator = -jnp.exp(-jnp.maximum(fake_logit, LOWEST_LOGIT))
-        (generator_gradients,) = pull_back(to_generator[:, None] * pattern_gradients)
-        gradients = lax.pmean(Networks(discriminator_gradients, generator_gradients), AXIS)
-
-        updated = [
-            update(*of_one)
-            for of_one in zip(txs, gradients, state.opt_state, state.params, strict=True)
-        ]
-        params, opt_state = (Networks(*of_both) for of_both in zip(*updated, strict=True))
-        sums = sum_over_devices(
-            loss=losses.cross_entropy(labelled.logits, batch["labels"]),
-            accuracy=jnp.argmax(labelled.logits, axis=-1) == batch["labels"],
-            discriminator_loss=loss,
-            generator_loss=jax.nn.softplus(-fake_logit),
-            d_unlabelled=jax.nn.sigmoid(real_fake_logit(unlabelled)),
-            d_generated=jax.nn.sigmoid(fake_logit),
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.discriminator)),
-            generator_gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.generator)),
-        )
-        state = state.replace(
-            step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state
-        )
-        return state, sums
-
-    return sgan_step
 
 
 def make_evaluation_step(
@@ -139,10 +42,10 @@ def draw_latents(key: Array, size: int, latent: int) -> Array:
     return jax.random.normal(key, (size, latent))
 
 
-def augment_parts(augment: Augment, key: Array, batch: Batch) -> tuple[Array, Array]:
+def augment_parts(view: Augment, key: Array, batch: Batch) -> tuple[Array, Array]:
     """Return the labelled and the unlabelled patterns, each augmented by a key of its own."""
     labelled_key, unlabelled_key = jax.random.split(key)
-    return augment(labelled_key, batch["labelled"]), augment(unlabelled_key, batch["unlabelled"])
+    return view(labelled_key, batch["labelled"]), view(unlabelled_key, batch["unlabelled"])
 
 
 def discriminate(
@@ -186,19 +89,6 @@ def sum_over_devices(**per_example: Array) -> Metrics:
     return lax.psum({"examples": jnp.float32(size), **sums}, AXIS)
 
 
-def _discriminator_loss(
-    labelled: DiscriminatorOutput,
-    unlabelled: DiscriminatorOutput,
-    generated: DiscriminatorOutput,
-    labels: Array,
-) -> Array:
-    """Return the negated eq. 3 of each example [B]."""
-    if generated.real_fake is None:
-        return losses.discriminator_loss(
-            labelled.logits, labels, unlabelled.logits, generated.logits
-        )
-    return (
-        losses.cross_entropy(labelled.logits, labels)
-        + losses.real_fake_loss(real_fake_logit(unlabelled), jnp.ones(len(labels)))
-        + losses.real_fake_loss(real_fake_logit(generated), jnp.zeros(len(labels)))
-    )
+def mean_per_example(values: Array, like: Array) -> Array:
+    """Return the mean of values of any number once for each example of `like` [B]: a metric."""
+    return jnp.full_like(like, jnp.mean(values))

@@ -83,16 +83,16 @@ def _train(
     data = experiment.load_data(config)
     if hosts.is_first():
         splits.write_split(workdir / "split.tsv", data.split, data.dataset.catalogue.ids)
-    notes = latest.notes()
-    batch_size, global_batch = resume.batch_sizes(config, notes)
-    counted = "unlabelled" if config.method == "sgan" else "labelled"  # what an epoch goes through
+    batch_size, global_batch = resume.batch_sizes(config, latest.notes())
+    sizes = experiment.batch_sizes(config, batch_size)
+    counted = list(sizes)[-1]  # an epoch goes through the unlabelled part where it is used
     total = batches.total_steps(
         steps=config.train.steps,
         epochs=config.train.epochs,
         part_size=len(getattr(data.split, counted)),
-        global_batch=global_batch,
+        global_batch=parallel.device_count() * sizes[counted],
     )
-    state, step = experiment.make_state_and_step(
+    state, phases = experiment.make_state_and_phases(
         config, data, total_steps=total, global_batch=global_batch
     )
     _introduce(config, data, state, total, global_batch)
@@ -102,11 +102,8 @@ def _train(
         logging.info("going on after step %d of %d", progress.step, total)
         resume.compare_best(progress, best)
 
-    sizes = {"labelled": batch_size}
-    if config.method == "sgan":
-        sizes["unlabelled"] = batch_size
     resident = experiment.place_data(data, sizes, offset=config.data.intensity_offset)
-    call = parallel.make_parallel_step(step)
+    calls = [(phase.end, parallel.make_parallel_step(phase.step)) for phase in phases]
 
     def advance(state: Any, first_step: int, step_count: int) -> tuple[Any, loop.Sums]:
         positions = {
@@ -121,6 +118,7 @@ def _train(
             )[parallel.local_devices()]
             for part, size in sizes.items()
         }
+        call = next(call for end, call in calls if first_step < end)
         return call(state, resident, positions)
 
     validate = validation.make_validation(config, data, resident, stop.should_stop)
@@ -137,6 +135,7 @@ def _train(
         log_every=config.train.log_every_steps,
         eval_every=config.train.eval_every_steps or max(1, total // 20),
         save_every=config.checkpoint.every_steps,
+        phase_ends=tuple(phase.end for phase in phases),
     )
     outlets = loop.Outlets(
         metrics, latest, best, config=config.to_dict(), check_workdir=check_workdir
@@ -167,10 +166,9 @@ def _introduce(
     sizes = ", ".join(f"{name} {len(part)}" for name, part in data.split._asdict().items())
     patterns, points = data.dataset.patterns.shape
     logging.info("data: %d patterns of %d points; %s", patterns, points, sizes)
-    networks = state.params if config.method == "sgan" else {"classifier": state.params}
     parameters = ", ".join(
         f"{name} {experiment.count_parameters(params)}"
-        for name, params in (networks if isinstance(networks, dict) else networks._asdict()).items()
+        for name, params in experiment.networks_params(state).items()
     )
     logging.info("parameters: %s; %d classes", parameters, len(data.classes))
     logging.info(

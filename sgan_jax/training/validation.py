@@ -8,6 +8,7 @@ import ml_collections
 
 from sgan_jax.evaluation import metrics as counts
 from sgan_jax.training import batches, experiment, parallel, steps
+from sgan_jax.training.state import evaluated_params
 
 
 def make_validation(
@@ -24,7 +25,7 @@ def make_validation(
     evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(networks.discriminator))
 
     def validate(state: Any) -> dict[str, float] | None:
-        params = experiment.discriminator_params(state)
+        params = evaluated_params(state)
         total = None
         here = parallel.local_devices()
         for positions, mask in batches.padded_batches(

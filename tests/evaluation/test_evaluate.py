@@ -68,10 +68,11 @@ def load_data(config):
     return experiment.Data(dataset, nist, classes, names, labels, split)
 
 
-@pytest.fixture(scope="module", params=["supervised", "sgan"])
+@pytest.fixture(scope="module", params=["supervised", "sgan", "consistency"])
 def run(request, tmp_path_factory):
     """Return configuration and workdir of a run that was trained and evaluated."""
     config = configuration.base("sg", 50, request.param)
+    config.optim.average_decay = 0.5 if request.param == "consistency" else 0.0
     config.data.test_fraction = 0.2
     config.train.batch_size = 1
     config.train.steps = 6
@@ -89,11 +90,11 @@ def run(request, tmp_path_factory):
 
 
 def best_params(config, workdir):
-    like, _ = experiment.make_state_and_step(
+    like, _ = experiment.make_state_and_phases(
         config, load_data(config), total_steps=6, global_batch=8
     )
     with checkpoint.best(workdir) as best, checkpoint.latest(workdir, keep=2) as latest:
-        return experiment.discriminator_params(best.restore(like).state), latest.restore(like).state
+        return state.evaluated_params(best.restore(like).state), latest.restore(like).state
 
 
 def test_numbers_are_those_of_the_network_applied_by_hand(run):

@@ -60,7 +60,7 @@ def trained(workdir):
     config = configuration.load(workdir / "config.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "make_networks", make_networks)
-        like, _ = experiment.make_state_and_step(
+        like, _ = experiment.make_state_and_phases(
             config, load_data(config), total_steps=STEPS, global_batch=8
         )
     with checkpoint.latest(workdir, keep=2) as latest:

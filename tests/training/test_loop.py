@@ -231,3 +231,26 @@ def test_the_numbers_of_a_call_are_read_after_the_next_was_given(tmp_path):
     metrics.close()
     reads = [entry for entry, _ in itertools.groupby(order)]
     assert reads == ["give 0", "give 1", "read 0", "give 2", "read 1", "read 2"]
+
+
+def test_no_call_goes_beyond_the_end_of_a_phase(tmp_path):
+    calls = []
+
+    def advance(state, first, steps):
+        calls.append((first, steps))
+        return state, {"examples": jnp.ones(steps)}
+
+    metrics = writer.MetricsWriter(tmp_path, first_step=0, total_steps=12)
+    with checkpoint.latest(tmp_path, keep=1) as latest, checkpoint.best(tmp_path) as best:
+        schedule = loop.Schedule(5, log_every=9, eval_every=99, save_every=99, phase_ends=(7, 12))
+        run = loop.Loop(
+            loop.Progress(total=12),
+            schedule,
+            loop.Outlets(metrics, latest, best, config={}, check_workdir=lambda: None),
+            advance=advance,
+            validate=lambda state: {"accuracy": 0.0},
+            stop=shutdown.Shutdown(),
+        )
+        run.run(State(jnp.ones(2)))
+    metrics.close()
+    assert calls == [(0, 5), (5, 2), (7, 5)]

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from sgan_jax.training import optimizers
@@ -71,3 +72,15 @@ def test_wrong_settings_are_named():
         optimizers.make_adam(1e-4, schedule="linear")
     with pytest.raises(ValueError, match="warmup_steps 10 leaves nothing of 10"):
         optimizers.make_adam(1e-4, schedule="cosine", warmup_steps=10, total_steps=10)
+
+
+def test_a_long_gradient_is_scaled_to_the_norm_and_a_short_one_left_alone():
+    """After one step of Adam the first moment is a tenth of what came in."""
+    params = {"a": jnp.zeros(2), "b": jnp.zeros(2)}
+    tx = optimizers.make_adam(1.0, clip_norm=2.0)
+    for gradient, expected in (((30.0, 0.0, 0.0, 40.0), 1 / 25), ((0.3, 0.0, 0.0, 0.4), 1.0)):
+        g = {"a": jnp.array(gradient[:2]), "b": jnp.array(gradient[2:])}
+        _, opt_state = tx.update(g, tx.init(params), params)
+        moments = optax.tree.get(opt_state, "mu")
+        np.testing.assert_allclose(moments["a"], 0.1 * expected * g["a"], rtol=1e-5)
+        np.testing.assert_allclose(moments["b"], 0.1 * expected * g["b"], rtol=1e-5)

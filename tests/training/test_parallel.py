@@ -8,7 +8,7 @@ import stand_ins
 from stand_ins import POINTS
 
 from sgan_jax.evaluation import metrics
-from sgan_jax.training import batches, optimizers, parallel, state, steps
+from sgan_jax.training import batches, optimizers, parallel, state, steps, supervised_step
 
 COUNT = 24
 
@@ -21,8 +21,8 @@ def discriminator():
 @pytest.fixture
 def step_and_state(discriminator):
     tx = optimizers.make_adam(1e-2)
-    created = state.create_supervised_state(discriminator, tx, seed=0, points=POINTS)
-    return steps.make_supervised_step(discriminator, tx, stand_ins.no_augment), created
+    created = state.create_classifier_state(discriminator, tx, seed=0, points=POINTS)
+    return supervised_step.make_supervised_step(discriminator, tx, stand_ins.no_augment), created
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_batches_are_the_patterns_of_the_indices(data):
 
 
 def test_evaluation_counts_each_pattern_once(discriminator, data):
-    params = state.create_supervised_state(
+    params = state.create_classifier_state(
         discriminator, optax.sgd(0.1), seed=1, points=POINTS
     ).params
     evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(discriminator))

@@ -20,7 +20,7 @@ def sgan_state(txs, **options):
 
 
 def supervised_state(**options):
-    return state.create_supervised_state(
+    return state.create_classifier_state(
         stand_ins.Discriminator(), TX, points=stand_ins.POINTS, **options
     )
 

@@ -7,7 +7,7 @@ import stand_ins
 from stand_ins import LATENT, POINTS
 
 from sgan_jax.models import generator, resnet
-from sgan_jax.training import optimizers, state, steps
+from sgan_jax.training import optimizers, sgan_step, state, steps, supervised_step
 
 COUNT = 24
 RATE = 0.1
@@ -16,8 +16,8 @@ SGD = optax.sgd(RATE)
 
 def supervised(tx=SGD, dropout=0.0):
     discriminator = stand_ins.Discriminator(dropout=dropout)
-    created = state.create_supervised_state(discriminator, tx, seed=0, points=POINTS)
-    return steps.make_supervised_step(discriminator, tx, stand_ins.no_augment), created
+    created = state.create_classifier_state(discriminator, tx, seed=0, points=POINTS)
+    return supervised_step.make_supervised_step(discriminator, tx, stand_ins.no_augment), created
 
 
 def sgan(tx=SGD, head=False, dropout=0.0):
@@ -25,7 +25,7 @@ def sgan(tx=SGD, head=False, dropout=0.0):
     networks = (discriminator, stand_ins.Generator(axis_name=state.AXIS))
     txs = state.Networks(tx, tx)
     created = state.create_sgan_state(*networks, txs, seed=0, points=POINTS, latent=LATENT)
-    step = steps.make_sgan_step(*networks, txs, LATENT, stand_ins.no_augment)
+    step = sgan_step.make_sgan_step(*networks, txs, LATENT, stand_ins.no_augment)
     return step, created
 
 
@@ -71,7 +71,7 @@ def test_one_device_equals_eight_with_the_real_networks(fixed_latents):
     txs = state.Networks(optax.sgd(1.0), optax.sgd(1.0))
     latent = generator.LATENT
     created = state.create_sgan_state(*networks, txs, seed=0, points=3041, latent=latent)
-    step = steps.make_sgan_step(*networks, txs, latent, stand_ins.no_augment)
+    step = sgan_step.make_sgan_step(*networks, txs, latent, stand_ins.no_augment)
     rng = np.random.default_rng(0)
     labels = rng.integers(14, size=8).astype(np.int32)
     data = stand_ins.Examples(rng.random((8, 3041), np.float32), labels)

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import shutil
 
 import jax
@@ -30,7 +31,7 @@ def final(workdir):
     """Return the bits of the last state, the notes without the clock, and the metrics."""
     config = configuration.load(workdir / "config.json")
     data = load_data(config)
-    like, _ = experiment.make_state_and_step(config, data, total_steps=6, global_batch=8)
+    like, _ = experiment.make_state_and_phases(config, data, total_steps=6, global_batch=8)
     with checkpoint.latest(workdir, keep=2) as latest:
         restored = latest.restore(like)
     del restored.notes["progress"]["seconds"]
@@ -38,15 +39,26 @@ def final(workdir):
     return bits, restored.notes, (workdir / "metrics.jsonl").read_text()
 
 
+def run_settings(method):
+    """Return the settings of a run of six steps; of pre-training, all that goes with it."""
+    if method != "pretrain":
+        return settings(method)
+    # Two steps a call, the first phase three long: no call goes beyond its end.
+    return settings(
+        method, pretrain__then="consistency", optim__average_decay=0.9, train__steps_per_call=2
+    )
+
+
 @pytest.mark.parametrize("networks", ["small", pytest.param("real", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("method", ["supervised", "sgan"])
+@pytest.mark.parametrize("method", ["supervised", "sgan", "pretrain"])
 def test_a_killed_run_ends_bit_identical_to_one_that_was_not(
     tmp_path, monkeypatch, method, networks
 ):
     monkeypatch.setattr(experiment, "load_data", load_data)
     if networks == "small":
         monkeypatch.setattr(experiment, "make_networks", make_networks)
-    train.train(settings(method), tmp_path / "whole")
+    settings = functools.partial(run_settings, method)
+    train.train(settings(), tmp_path / "whole")
 
     def killed_in_validation(self, state, **what):
         if self._progress.step == 3:
@@ -56,8 +68,8 @@ def test_a_killed_run_ends_bit_identical_to_one_that_was_not(
     look = loop.Loop._look
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(loop.Loop, "_look", killed_in_validation)
-        train.train(settings(method), tmp_path / "killed")
-    train.train(settings(method), tmp_path / "killed")
+        train.train(settings(), tmp_path / "killed")
+    train.train(settings(), tmp_path / "killed")
     assert final(tmp_path / "killed") == final(tmp_path / "whole")
     kinds = [line["kind"] for line in writer.read_metrics(tmp_path / "whole/metrics.jsonl")]
     assert kinds == ["train", "validation", "train", "train", "validation"]

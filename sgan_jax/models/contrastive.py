@@ -1,0 +1,48 @@
+"""Contrastive pre-training: a projector, and the loss that pulls two views of a pattern together.
+
+SimCLR (Chen, Kornblith, Norouzi & Hinton, ICML 2020): of all views of all patterns, a view's
+neighbour in the space of the projector's output should be the other view of the same pattern.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from sgan_jax.models import activations, layers
+
+Array = jax.Array
+
+
+class Projector(nn.Module):
+    """Two affine layers from the classifier's features [B, F] to unit vectors [B, features]."""
+
+    hidden: int = 128
+    features: int = 64
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Project and normalise."""
+        x = activations.gelu(layers.Dense(self.hidden, name="hidden")(x))
+        x = layers.Dense(self.features, name="last")(x)
+        return x / jnp.sqrt(jnp.sum(x * x, axis=-1, keepdims=True) + 1e-12)
+
+
+def contrastive_loss(
+    anchors: Array, candidates: Array, itself: Array, partner: Array, temperature: float
+) -> Array:
+    """Return -log of the partner's share among all candidates but the anchor itself, [B].
+
+    The share of candidate j is exp(anchor · candidate_j / temperature), normalised (NT-Xent).
+
+    Args:
+      anchors: unit vectors [B, E].
+      candidates: unit vectors [N, E], the anchors among them.
+      itself: int [B], the candidates that are the anchors.
+      partner: int [B], the candidates that are the other views of the anchors' patterns.
+      temperature: the smaller, the more the nearest candidates count.
+    """
+    similarity = anchors @ candidates.T / temperature
+    own = jnp.arange(len(candidates), dtype=itself.dtype)[None, :] == itself[:, None]
+    others = jnp.where(own, -jnp.inf, similarity)
+    of_partner = jnp.take_along_axis(similarity, partner[:, None], axis=1)[:, 0]
+    return jax.nn.logsumexp(others, axis=-1) - of_partner

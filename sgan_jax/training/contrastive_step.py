@@ -1,0 +1,85 @@
+"""One step on one device of pre-training: two views of each pattern, labelled or not, are alike."""
+
+from collections.abc import Callable
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import lax
+
+from sgan_jax.models import contrastive, losses
+from sgan_jax.training import steps
+from sgan_jax.training.augment import Augment
+from sgan_jax.training.state import AXIS, ClassifierState, step_key
+
+Array = jax.Array
+
+
+def make_contrastive_step(
+    classifier: nn.Module,
+    projector: nn.Module,
+    tx: optax.GradientTransformation,
+    view: Augment,
+    *,
+    temperature: float,
+    labelled_weight: float,
+) -> Callable[[ClassifierState, steps.Batch], tuple[ClassifierState, steps.Metrics]]:
+    """Make the step: SimCLR's loss of the patterns of all devices.
+
+    Args:
+      classifier: of patterns [B, P]; its features before the class head are trained.
+      projector: of features [B, F] to unit vectors.
+      tx: optimiser of the pair (classifier, projector).
+      view: of which two are drawn of each pattern, as from two instruments.
+      temperature: of the loss.
+      labelled_weight: of the labelled patterns' cross-entropy, added to the loss; with 0 the class
+        head is not trained, and loss and accuracy say nothing.
+    """
+
+    def contrastive_step(
+        state: ClassifierState, batch: steps.Batch
+    ) -> tuple[ClassifierState, steps.Metrics]:
+        dropout_key, first_key, second_key = jax.random.split(step_key(state), 3)
+        patterns = jnp.concatenate([batch["labelled"], batch["unlabelled"]])
+        views = jnp.concatenate([view(first_key, patterns), view(second_key, patterns)])
+        size, count = len(batch["labels"]), len(patterns)
+
+        def objective(both):
+            params, projector_params = both
+            output = steps.discriminate(classifier, params, views, dropout_key)
+            projected = cast(Array, projector.apply({"params": projector_params}, output.features))
+            contrast = compare_over_devices(projected[:count], projected[count:], temperature)
+            loss = losses.cross_entropy(output.logits[:size], batch["labels"])
+            total = jnp.mean(contrast) + labelled_weight * jnp.mean(loss)
+            return total, (output.logits[:size], loss, contrast)
+
+        both = (state.params, state.projector)
+        gradients, (logits, loss, contrast) = jax.grad(objective, has_aux=True)(both)
+        gradients = lax.pmean(gradients, AXIS)
+        both, opt_state = steps.update(tx, gradients, state.pretraining_opt_state, both)
+        sums = steps.sum_over_devices(
+            loss=loss,
+            accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
+            contrastive_loss=steps.mean_per_example(contrast, loss),
+            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients)),
+        )
+        state = state.replace(
+            step=state.step + 1, params=both[0], projector=both[1], pretraining_opt_state=opt_state
+        )
+        return state, sums
+
+    return contrastive_step
+
+
+def compare_over_devices(first: Array, second: Array, temperature: float) -> Array:
+    """Return the contrastive loss [2 B] of two views [B, E] among the views of all devices."""
+    size = len(first)
+    candidates = lax.all_gather(jnp.stack([first, second]), AXIS)  # [devices, 2, B, E]
+    candidates = candidates.reshape(-1, first.shape[-1])
+    firsts = lax.axis_index(AXIS) * 2 * size + jnp.arange(size, dtype=jnp.int32)
+    itself = jnp.concatenate([firsts, firsts + size])
+    partner = jnp.concatenate([firsts + size, firsts])
+    anchors = jnp.concatenate([first, second])
+    return contrastive.contrastive_loss(anchors, candidates, itself, partner, temperature)

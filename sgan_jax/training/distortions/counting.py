@@ -1,0 +1,60 @@
+"""What the detector adds: a background under the peaks, and the noise of counting."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+
+HUMPS = 10
+HUMP_WIDTHS = 0.7  # standard deviation over the distance between two humps: no ripples
+
+
+def make_background(
+    two_theta_deg: np.ndarray, *, background: float
+) -> Callable[[Array, Array], Array]:
+    """Make smooth backgrounds, their highest point uniform in 0..background times the maximum.
+
+    A sum of a constant, air scattering that falls with the angle, and broad humps, as of
+    incoherently scattering hydrogen, glass or liquids, each with a random weight.
+    """
+    x = np.linspace(0.0, 1.0, len(two_theta_deg))[None, :]
+    centre = np.linspace(0.0, 1.0, HUMPS)[:, None]
+    humps = np.exp(-0.5 * ((x - centre) * (HUMPS - 1) / HUMP_WIDTHS) ** 2)
+    shapes = np.concatenate([np.ones_like(x), np.exp(-10.0 * x), humps]).astype(np.float32)
+
+    def add_background(key: Array, patterns: Array) -> Array:
+        height_key, weight_key = jax.random.split(key)
+        height = jax.random.uniform(height_key, (len(patterns), 1), maxval=background)
+        # Exponential weights: often a few shapes outweigh the others.
+        weights = jax.random.exponential(weight_key, (len(patterns), len(shapes)))
+        added = weights @ shapes
+        added = added * (height / jnp.max(added, axis=1, keepdims=True))
+        return patterns + added * jnp.max(patterns, axis=1, keepdims=True)
+
+    return add_background
+
+
+def make_counting_noise(*, noise: float) -> Callable[[Array, Array], Array]:
+    """Make noise whose variance is proportional to the intensity, as that of counts.
+
+    At the pattern's maximum its standard deviation is a times the maximum, a uniform in 0..noise:
+    as many as 1 / a² counts. Poisson counts have a square root that is nearly normal with standard
+    deviation 1/2 (Bartlett 1936); so x -> (sqrt(x) + a n / 2)², n normal, which stays above 0.
+    """
+
+    def add_noise(key: Array, patterns: Array) -> Array:
+        level_key, noise_key = jax.random.split(key)
+        level = jax.random.uniform(level_key, (len(patterns), 1), maxval=noise)
+        level = level * jnp.sqrt(jnp.max(patterns, axis=1, keepdims=True))
+        normal = jax.random.normal(_quick_key(noise_key), patterns.shape)
+        return jnp.square(jnp.sqrt(jnp.maximum(patterns, 0.0)) + 0.5 * level * normal)
+
+    return add_noise
+
+
+def _quick_key(key: Array) -> Array:
+    """Return a threefry key: on CPU it draws many numbers four times as quickly as 'rbg'."""
+    return jax.random.wrap_key_data(jax.random.bits(key, (2,), jnp.uint32), impl="threefry2x32")

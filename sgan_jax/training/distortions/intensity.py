@@ -1,0 +1,79 @@
+"""How high the peaks are, and whose: grains that lie in order, impurities, missing ranges."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+
+# Not 0: over a range of exact zeros each LayerNorm of an untrained network multiplies the gradient
+# by 1 / sqrt(its eps), to 1e7 times what it should be. (The released program adds 1e-3 to all.)
+MISSING = 1e-3
+TEXTURE_WAVES = 24  # the shortest takes two 24ths of the range: 13° in the paper's patterns
+
+
+def make_texture(two_theta_deg: np.ndarray, *, texture: float) -> Callable[[Array, Array], Array]:
+    """Make intensities that are off by a smooth random factor, as texture and absorption do.
+
+    The logarithm of the factor is a random sum of cosines, normally distributed at each point with
+    a standard deviation uniform in 0..texture. True texture depends on the reflection's direction,
+    which a pattern does not tell; neighbouring peaks of one family do move together.
+    """
+    points = len(two_theta_deg)
+    x = (np.arange(points) + 0.5) / points
+    waves = np.cos(np.pi * np.arange(1, TEXTURE_WAVES + 1)[:, None] * x)
+    # Each point's sum of squares is made the same: the ends would vary more than the middle.
+    waves /= np.linalg.norm(waves, axis=0)
+    waves = waves.astype(np.float32)
+
+    def apply_texture(key: Array, patterns: Array) -> Array:
+        strength_key, wave_key = jax.random.split(key)
+        strength = jax.random.uniform(strength_key, (len(patterns), 1), maxval=texture)
+        heights = jax.random.normal(wave_key, (len(patterns), TEXTURE_WAVES))
+        return patterns * jnp.exp((strength * heights) @ waves)
+
+    return apply_texture
+
+
+def make_impurity(*, impurity: float) -> Callable[[Array, Array], Array]:
+    """Make mixtures: f of the intensity is two other patterns of the batch, f in 0..impurity.
+
+    All patterns have their maximum at about 1, so f is about the impurities' highest peak over the
+    highest peak of all. Two phases share f in a random proportion.
+    """
+
+    def add_impurity(key: Array, patterns: Array) -> Array:
+        fraction_key, other_key = jax.random.split(key)
+        size = len(patterns)
+        draws = jax.random.uniform(fraction_key, (2, size, 1))
+        first, second = impurity * draws[0] * draws[1], impurity * draws[0] * (1 - draws[1])
+        # A pattern is never its own impurity (where there is another).
+        further = jax.random.randint(other_key, (2, size), 1, max(size, 2))
+        others = (jnp.arange(size, dtype=jnp.int32)[None, :] + further) % size
+        kept = (1 - first - second) * patterns
+        return kept + first * patterns[others[0]] + second * patterns[others[1]]
+
+    return add_impurity
+
+
+def make_missing(
+    two_theta_deg: np.ndarray, *, missing_deg: float
+) -> Callable[[Array, Array], Array]:
+    """Make ranges without data: at both ends and one between, each 0..missing_deg wide.
+
+    Instruments begin and end elsewhere; lines of the cryostat or furnace are cut out. What is
+    missing is set to `MISSING` times the pattern's maximum.
+    """
+    grid = two_theta_deg.astype(np.float32)[None, :]
+    first, last = float(two_theta_deg[0]), float(two_theta_deg[-1])
+
+    def leave_out(key: Array, patterns: Array) -> Array:
+        width_key, place_key = jax.random.split(key)
+        begin, gap, end = jax.random.uniform(width_key, (3, len(patterns), 1), maxval=missing_deg)
+        centre = jax.random.uniform(place_key, (len(patterns), 1), minval=first, maxval=last)
+        measured = (grid >= first + begin) & (grid <= last - end) & (abs(grid - centre) > gap / 2)
+        return jnp.where(measured, patterns, MISSING * jnp.max(patterns, axis=1, keepdims=True))
+
+    return leave_out

@@ -1,0 +1,242 @@
+"""What each method is made of: from a configuration to a state and the steps that train it.
+
+The shell's unpacking of the ConfigDict for the steps' factories, one short function a method.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import ml_collections
+import numpy as np
+import optax
+
+from sgan_jax.models import contrastive
+from sgan_jax.models import generator as generators
+from sgan_jax.training import (
+    augment,
+    averaging,
+    batches,
+    consistency_step,
+    contrastive_step,
+    feature_matching_step,
+    optimizers,
+    pseudo_labels,
+    released_sgan_step,
+    sgan_step,
+    state,
+    supervised_step,
+)
+
+
+class Phase(NamedTuple):
+    """A part of a run that is trained by one step; most methods have one."""
+
+    end: int  # steps done when it is over
+    step: Callable[..., Any]  # of one device: (state, batch) -> (state, metrics)
+
+
+class Given(NamedTuple):
+    """What a method needs beside the configuration."""
+
+    networks: state.Networks
+    two_theta_deg: np.ndarray  # [P]
+    class_counts: np.ndarray  # [K], of the labelled part
+    unlabelled: int  # patterns in the unlabelled part
+    total_steps: int
+    global_batch: int  # labelled patterns a step, on all devices
+
+
+Training = tuple[state.TrainState, list[Phase]]
+
+
+def make_state_and_phases(config: ml_collections.ConfigDict, given: Given) -> Training:
+    """Return the state before the first step, and the run's phases in their order."""
+    total = given.total_steps
+    match config.method:
+        case "supervised" | "consistency" as method:
+            start = _classifier_state(config, given, method, total)
+            step = _classifier_step(config, given, method, total, first_step=0)
+            phases = [Phase(total, step)]
+        case "pretrain":
+            start, phases = _pretrain(config, given)
+        case "feature_matching":
+            start, phases = _feature_matching(config, given)
+        case "sgan" if config.gan.optimizers == "two":
+            start, phases = _sgan(config, given)
+        case _:
+            start, phases = _released_sgan(config, given)
+    if decay := config.optim.average_decay:
+        start = start.replace(average=state.classifier_params(start))
+        phases = [Phase(end, averaging.make_averaged_step(step, decay)) for end, step in phases]
+    return start, phases
+
+
+def class_frequencies(class_counts: np.ndarray) -> np.ndarray:
+    """Return float32 [K], summing to 1; each class counts one more, so that none is 0."""
+    return ((class_counts + 1) / (class_counts + 1).sum()).astype(np.float32)
+
+
+def _classifier_state(
+    config: ml_collections.ConfigDict, given: Given, method: str, steps: int
+) -> state.ClassifierState:
+    """Return the state of 'supervised' or 'consistency'."""
+    start = state.create_classifier_state(
+        given.networks.discriminator,
+        _adam(config, config.optim.learning_rate, steps),
+        seed=config.seed,
+        points=len(given.two_theta_deg),
+        rng=config.train.rng,
+    )
+    if method == "consistency":
+        return start.replace(pseudo_labels=pseudo_labels.start(len(given.class_counts)))
+    return start
+
+
+def _classifier_step(
+    config: ml_collections.ConfigDict, given: Given, method: str, steps: int, *, first_step: int
+) -> Callable[..., Any]:
+    """Return the step of 'supervised' or 'consistency' for so many steps after the first ones."""
+    classifier, tx = given.networks.discriminator, _adam(config, config.optim.learning_rate, steps)
+    prior = class_frequencies(given.class_counts)
+    logit_offset = config.optim.logit_adjustment * np.log(prior)[None, :]
+    weak = _views(given, config.augment)
+    if method == "supervised":
+        return supervised_step.make_supervised_step(classifier, tx, weak, logit_offset=logit_offset)
+    options = consistency_step.Consistency(
+        thresholds=config.consistency.thresholds,
+        confidence=config.consistency.confidence,
+        momentum=config.consistency.momentum,
+        weight=config.consistency.weight,
+        start_steps=config.consistency.start_steps,
+        ramp_steps=config.consistency.ramp_steps,
+        fairness_weight=config.consistency.fairness_weight,
+        distribution_alignment=config.consistency.distribution_alignment,
+    )
+    return consistency_step.make_consistency_step(
+        classifier,
+        tx,
+        weak,
+        _views(given, config.strong),
+        options,
+        prior=prior,
+        first_step=first_step,
+        logit_offset=logit_offset,
+    )
+
+
+def _pretrain(config: ml_collections.ConfigDict, given: Given) -> Training:
+    first = round(config.pretrain.fraction * given.total_steps)
+    rest = given.total_steps - first
+    if not first or not rest:
+        raise ValueError(
+            f"pretrain.fraction {config.pretrain.fraction} of {given.total_steps} training steps "
+            "leaves none for pre-training or none after it; use more steps"
+        )
+    classifier, projector = given.networks.discriminator, contrastive.Projector()
+    tx = _adam(config, config.pretrain.learning_rate, first)
+    start = state.add_projector(
+        _classifier_state(config, given, config.pretrain.then, rest),
+        classifier,
+        projector,
+        tx,
+        seed=config.seed,
+        points=len(given.two_theta_deg),
+    )
+    step = contrastive_step.make_contrastive_step(
+        classifier,
+        projector,
+        tx,
+        _views(given, config.strong),
+        temperature=config.pretrain.temperature,
+        labelled_weight=config.pretrain.labelled_weight,
+    )
+    then = _classifier_step(config, given, config.pretrain.then, rest, first_step=first)
+    return start, [Phase(first, step), Phase(given.total_steps, then)]
+
+
+def _sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
+    txs = _two_optimizers(config, given)
+    step = sgan_step.make_sgan_step(
+        *given.networks, txs, generators.LATENT, _views(given, config.augment)
+    )
+    return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
+
+
+def _feature_matching(config: ml_collections.ConfigDict, given: Given) -> Training:
+    txs = _two_optimizers(config, given)
+    step = feature_matching_step.make_feature_matching_step(
+        *given.networks, txs, generators.LATENT, _views(given, config.augment)
+    )
+    return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
+
+
+def _released_sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
+    optim, total = config.optim, given.total_steps
+    txs = state.ReleasedOptimizers(
+        generator=_adam(config, optim.generator_learning_rate, total),
+        labelled=_adam(config, optim.learning_rate, total),
+        real_fake=_adam(config, optim.real_fake_learning_rate, total),
+    )
+    step = released_sgan_step.make_released_sgan_step(
+        *given.networks,
+        txs,
+        generators.LATENT,
+        _views(given, config.augment),
+        soft_labels=config.gan.soft_labels,
+        steps_per_epoch=batches.total_steps(
+            steps=0, epochs=1, part_size=given.unlabelled, global_batch=given.global_batch
+        ),
+    )
+    return _sgan_state(config, given, txs), [Phase(total, step)]
+
+
+def _two_optimizers(config: ml_collections.ConfigDict, given: Given) -> state.Networks:
+    return state.Networks(
+        _adam(config, config.optim.learning_rate, given.total_steps),
+        _adam(config, config.optim.generator_learning_rate, given.total_steps),
+    )
+
+
+def _sgan_state(
+    config: ml_collections.ConfigDict, given: Given, txs: state.Networks | state.ReleasedOptimizers
+) -> state.SganState:
+    return state.create_sgan_state(
+        *given.networks,
+        txs,
+        seed=config.seed,
+        points=len(given.two_theta_deg),
+        latent=generators.LATENT,
+        rng=config.train.rng,
+    )
+
+
+def _adam(
+    config: ml_collections.ConfigDict, learning_rate: float, total_steps: int
+) -> optax.GradientTransformation:
+    return optimizers.make_adam(
+        learning_rate,
+        eps=config.optim.eps,
+        weight_decay=config.optim.weight_decay,
+        clip_norm=config.optim.clip_norm,
+        schedule=config.optim.schedule,
+        warmup_steps=config.optim.warmup_steps,
+        total_steps=total_steps,
+    )
+
+
+def _views(given: Given, strengths: ml_collections.ConfigDict) -> augment.Augment:
+    """Return the augmentation of config.augment or config.strong."""
+    return augment.make_augment(
+        given.two_theta_deg,
+        augment.Strengths(
+            strain=strengths.strain,
+            zero_shift_deg=strengths.zero_shift_deg,
+            displacement_deg=strengths.displacement_deg,
+            broadening_deg=strengths.broadening_deg,
+            texture=strengths.texture,
+            impurity=strengths.impurity,
+            background=strengths.background,
+            noise=strengths.noise,
+            missing_deg=strengths.missing_deg,
+        ),
+    )

@@ -1,0 +1,123 @@
+"""One step on one device of the paper's SGAN training."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import lax
+
+from sgan_jax.models import losses
+from sgan_jax.models.resnet import DiscriminatorOutput
+from sgan_jax.training import steps
+from sgan_jax.training.augment import Augment
+from sgan_jax.training.state import AXIS, Networks, SganState, step_key
+
+Array = jax.Array
+
+# Below it the discriminator's gradient, D dr/dx, nears float32's smallest numbers, and exp(-r) its
+# largest; the generator is then pushed by less than eq. 2 says instead of by 0 times infinity.
+LOWEST_LOGIT = -40.0
+
+
+def make_sgan_step(
+    discriminator: nn.Module, generator: nn.Module, txs: Networks, latent: int, augment: Augment
+) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
+    """Make the paper's step: both networks move at once, each against the other as it was.
+
+    One batch of latents makes the generated patterns of both objectives, eq. 3 and eq. 2; the
+    generator's running statistics are updated by that one pass. The discriminator sees labelled,
+    unlabelled and generated patterns in one pass (nothing in it mixes examples), with D = Z/(Z+1),
+    or with its real/fake head where it has one.
+
+    Both objectives depend on a generated pattern x through one logit r alone, D = sigmoid(r):
+        d(-log(1 - D))/dx =  D       dr/dx   (discriminator)
+        d(-log D)/dx      = -(1 - D) dr/dx   (generator) = -exp(-r) times the line above,
+    so that one backward pass through the discriminator serves both.
+    """
+
+    def sgan_step(state: SganState, batch: steps.Batch) -> tuple[SganState, steps.Metrics]:
+        latent_key, dropout_key, augment_key = jax.random.split(step_key(state), 3)
+        real = steps.augment_parts(augment, augment_key, batch)
+        size = len(batch["labels"])
+        z = steps.draw_latents(latent_key, size, latent)
+
+        def objective(params, generated):
+            patterns = jnp.concatenate([*real, generated])
+            output = steps.discriminate(discriminator, params, patterns, dropout_key)
+            parts = [jax.tree.map(lambda a, i=i: a[i : i + size], output) for i in part_starts]
+            loss = discriminator_loss(*parts, batch["labels"])
+            return jnp.mean(loss), (loss, *parts)
+
+        part_starts = (0, size, 2 * size)
+        generated, pull_back, batch_stats = jax.vjp(
+            lambda params: steps.generate(generator, params, state.batch_stats, z),
+            state.params.generator,
+            has_aux=True,
+        )
+        (discriminator_gradients, pattern_gradients), (loss, labelled, unlabelled, fake) = jax.grad(
+            objective, argnums=(0, 1), has_aux=True
+        )(state.params.discriminator, generated)
+        fake_logit = steps.real_fake_logit(fake)
+        to_generator = -jnp.exp(-jnp.maximum(fake_logit, LOWEST_LOGIT))
+        (generator_gradients,) = pull_back(to_generator[:, None] * pattern_gradients)
+        gradients = lax.pmean(Networks(discriminator_gradients, generator_gradients), AXIS)
+
+        params, opt_state = update_both(txs, gradients, state)
+        sums = steps.sum_over_devices(
+            **what_it_says(labelled, unlabelled, fake, batch["labels"]),
+            discriminator_loss=loss,
+            generator_loss=jax.nn.softplus(-fake_logit),
+            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.discriminator)),
+            generator_gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.generator)),
+        )
+        state = state.replace(
+            step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state
+        )
+        return state, sums
+
+    return sgan_step
+
+
+def discriminator_loss(
+    labelled: DiscriminatorOutput,
+    unlabelled: DiscriminatorOutput,
+    generated: DiscriminatorOutput,
+    labels: Array,
+) -> Array:
+    """Return the negated eq. 3 of each example [B]."""
+    if generated.real_fake is None:
+        return losses.discriminator_loss(
+            labelled.logits, labels, unlabelled.logits, generated.logits
+        )
+    return (
+        losses.cross_entropy(labelled.logits, labels)
+        + losses.real_fake_loss(steps.real_fake_logit(unlabelled), jnp.ones(len(labels)))
+        + losses.real_fake_loss(steps.real_fake_logit(generated), jnp.zeros(len(labels)))
+    )
+
+
+def update_both(txs: Networks, gradients: Networks, state: SganState) -> tuple[Networks, Networks]:
+    """Return the new parameters and optimiser states of the two networks."""
+    updated = [
+        steps.update(*of_one)
+        for of_one in zip(txs, gradients, state.opt_state, state.params, strict=True)
+    ]
+    params, opt_state = (Networks(*of_both) for of_both in zip(*updated, strict=True))
+    return params, opt_state
+
+
+def what_it_says(
+    labelled: DiscriminatorOutput,
+    unlabelled: DiscriminatorOutput,
+    generated: DiscriminatorOutput,
+    labels: Array,
+) -> steps.Metrics:
+    """Return metrics [B] of what the discriminator says of the three kinds of patterns."""
+    return {
+        "loss": losses.cross_entropy(labelled.logits, labels),
+        "accuracy": jnp.argmax(labelled.logits, axis=-1) == labels,
+        "d_unlabelled": jax.nn.sigmoid(steps.real_fake_logit(unlabelled)),
+        "d_generated": jax.nn.sigmoid(steps.real_fake_logit(generated)),
+    }

@@ -1,0 +1,55 @@
+"""One step on one device of supervised training, the paper's control."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import lax
+from jax.typing import ArrayLike
+
+from sgan_jax.models import losses
+from sgan_jax.training import steps
+from sgan_jax.training.augment import Augment
+from sgan_jax.training.state import AXIS, ClassifierState, step_key
+
+
+def make_supervised_step(
+    classifier: nn.Module,
+    tx: optax.GradientTransformation,
+    augment: Augment,
+    *,
+    logit_offset: ArrayLike = 0.0,
+) -> Callable[[ClassifierState, steps.Batch], tuple[ClassifierState, steps.Metrics]]:
+    """Make the step: cross-entropy of the labelled patterns.
+
+    Args:
+      classifier: of patterns [B, P].
+      tx: its optimiser.
+      augment: of the labelled patterns.
+      logit_offset: [1, K] added to the logits inside the loss: logit adjustment.
+    """
+
+    def supervised_step(
+        state: ClassifierState, batch: steps.Batch
+    ) -> tuple[ClassifierState, steps.Metrics]:
+        dropout_key, augment_key = jax.random.split(step_key(state))
+        patterns = augment(augment_key, batch["labelled"])
+
+        def objective(params):
+            logits = steps.discriminate(classifier, params, patterns, dropout_key).logits
+            loss = losses.cross_entropy(logits + logit_offset, batch["labels"])
+            return jnp.mean(loss), (logits, loss)
+
+        gradients, (logits, loss) = jax.grad(objective, has_aux=True)(state.params)
+        gradients = lax.pmean(gradients, AXIS)
+        params, opt_state = steps.update(tx, gradients, state.opt_state, state.params)
+        sums = steps.sum_over_devices(
+            loss=loss,
+            accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
+            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients)),
+        )
+        return state.replace(step=state.step + 1, params=params, opt_state=opt_state), sums
+
+    return supervised_step
