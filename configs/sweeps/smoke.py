@@ -1,6 +1,6 @@
 """Four tiny runs, to see a sweep work: two methods, two seeds; nothing is learned in so few steps.
 
-Takes about a minute on two cores.
+About two minutes on two cores, nearly all of it compilation.
 
     python launch/sweep.py configs/sweeps/smoke.py
 """
