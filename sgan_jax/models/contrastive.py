@@ -14,17 +14,29 @@ Array = jax.Array
 
 
 class Projector(nn.Module):
-    """Two affine layers from the classifier's features [B, F] to unit vectors [B, features]."""
+    """Two layers from the classifier's features [B, F] to [B, features].
+
+    The last has no bias, which `unit_vectors` would take out again.
+    """
 
     hidden: int = 128
     features: int = 64
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Project and normalise."""
+        """Project."""
         x = activations.gelu(layers.Dense(self.hidden, name="hidden")(x))
-        x = layers.Dense(self.features, name="last")(x)
-        return x / jnp.sqrt(jnp.sum(x * x, axis=-1, keepdims=True) + 1e-12)
+        return nn.Dense(self.features, use_bias=False, name="last")(x)
+
+
+def unit_vectors(x: Array, mean: Array) -> Array:
+    """Return the directions [B, E] of x [B, E] from a mean [E].
+
+    Features after GELU and a maximum are all positive: without the mean taken out (SimCLR has a
+    BatchNorm there) all of them point the same way, and the loss has hardly a slope.
+    """
+    x = x - mean[None, :]
+    return x / jnp.sqrt(jnp.sum(x * x, axis=-1, keepdims=True) + 1e-12)
 
 
 def contrastive_loss(

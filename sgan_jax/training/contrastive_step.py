@@ -30,7 +30,7 @@ def make_contrastive_step(
 
     Args:
       classifier: of patterns [B, P]; its features before the class head are trained.
-      projector: of features [B, F] to unit vectors.
+      projector: of features [B, F].
       tx: optimiser of the pair (classifier, projector).
       view: of which two are drawn of each pattern, as from two instruments.
       temperature: of the loss.
@@ -50,6 +50,8 @@ def make_contrastive_step(
             params, projector_params = both
             output = steps.discriminate(classifier, params, views, dropout_key)
             projected = cast(Array, projector.apply({"params": projector_params}, output.features))
+            mean = lax.pmean(jnp.mean(projected, axis=0), AXIS)
+            projected = contrastive.unit_vectors(projected, mean)
             contrast = compare_over_devices(projected[:count], projected[count:], temperature)
             loss = losses.cross_entropy(output.logits[:size], batch["labels"])
             total = jnp.mean(contrast) + labelled_weight * jnp.mean(loss)

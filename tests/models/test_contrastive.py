@@ -41,9 +41,7 @@ def test_the_slope_is_finite_and_pulls_partners_together():
     assert float(nearer[0] @ nearer[1]) > float(views[0] @ views[1])
 
 
-def test_projector_gives_unit_vectors_even_of_nothing():
-    x = np.concatenate([np.zeros((1, 64)), np.random.default_rng(0).normal(size=(3, 64))])
-    module = contrastive.Projector()
-    variables = module.init(jax.random.key(0), x)
-    lengths = np.linalg.norm(module.apply(variables, x.astype(np.float32)), axis=1)
-    np.testing.assert_allclose(lengths, 1.0, rtol=1e-5)
+def test_unit_vectors_are_directions_from_the_mean():
+    x, mean = np.array([[4.0, 1.0], [1.0, 5.0], [1.0, 1.0]], np.float32), np.array([1.0, 1.0])
+    directions = contrastive.unit_vectors(x, mean.astype(np.float32))
+    np.testing.assert_allclose(directions, [[1, 0], [0, 1], [0, 0]], atol=1e-6)

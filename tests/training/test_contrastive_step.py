@@ -18,7 +18,7 @@ def shifted(key, patterns):
 
 
 def noisy(key, patterns):
-    return patterns + 0.1 * jax.random.normal(key, patterns.shape)
+    return patterns + 0.01 * jax.random.normal(key, patterns.shape)
 
 
 def make(tx=None, view=shifted, labelled_weight=0.5, dropout=0.0):
@@ -50,6 +50,8 @@ def test_step_descends_the_loss_of_all_pairs():
         seen = np.concatenate([patterns * 1.1, patterns[:, ::-1]])
         output = stand_ins.Discriminator().apply({"params": params}, seen, train=False)
         z = PROJECTOR.apply({"params": projector_params}, output.features)
+        z = jnp.stack([row - z.sum(axis=0) / 16 for row in z])
+        z = jnp.stack([row / jnp.sqrt((row**2).sum()) for row in z])
         total = 0.0
         for i in range(16):
             j = (i + 8) % 16
