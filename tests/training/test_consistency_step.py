@@ -137,7 +137,7 @@ def test_nothing_unlabelled_counts_where_no_prediction_is_sure_enough():
 
 def test_the_unlabelled_weight_climbs_to_its_full_value():
     ramps = dataclasses.replace(OPTIONS, start_steps=2, ramp_steps=4)
-    resident = parallel.replicate(stand_ins.patterns_and_labels(COUNT), jax.local_devices()[:1])
+    resident = stand_ins.resident(stand_ins.patterns_and_labels(COUNT), 1)
     index = indices(1, 1, 4, 8)
 
     def make_moved(options):
