@@ -1,7 +1,8 @@
 """One step on one device: of supervised training, of the paper's SGAN training, of an evaluation.
 
 A step runs on each device under the axis `state.AXIS`: gradients are averaged over it, metrics
-summed. All metrics are sums over the examples of the step; divided by 'examples' they are means.
+summed, both in one message (`averaging`). All metrics are sums over the examples of the step;
+divided by 'examples' they are means.
 A step that went wrong has a metric that is not finite.
 """
 
@@ -17,6 +18,7 @@ from jax import lax
 from sgan_jax.evaluation import metrics
 from sgan_jax.models import losses
 from sgan_jax.models.resnet import DiscriminatorOutput
+from sgan_jax.training import averaging
 from sgan_jax.training.state import AXIS, Networks, SganState, SupervisedState, step_key
 
 Array = jax.Array
@@ -44,13 +46,12 @@ def make_supervised_step(
             return jnp.mean(loss), (logits, loss)
 
         gradients, (logits, loss) = jax.grad(objective, has_aux=True)(state.params)
-        gradients = lax.pmean(gradients, AXIS)
-        params, opt_state = update(tx, gradients, state.opt_state, state.params)
-        sums = sum_over_devices(
-            loss=loss,
-            accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients)),
+        gradients, sums = averaging.average_and_sum(
+            gradients,
+            sum_examples(loss=loss, accuracy=jnp.argmax(logits, axis=-1) == batch["labels"]),
         )
+        sums["gradient_norm"] = sums["examples"] * optax.tree.norm(gradients)
+        params, opt_state = update(tx, gradients, state.opt_state, state.params)
         return state.replace(step=state.step + 1, params=params, opt_state=opt_state), sums
 
     return supervised_step
@@ -97,23 +98,26 @@ def make_sgan_step(
         fake_logit = real_fake_logit(fake)
         to_generator = -jnp.exp(-jnp.maximum(fake_logit, LOWEST_LOGIT))
         (generator_gradients,) = pull_back(to_generator[:, None] * pattern_gradients)
-        gradients = lax.pmean(Networks(discriminator_gradients, generator_gradients), AXIS)
+        gradients, sums = averaging.average_and_sum(
+            Networks(discriminator_gradients, generator_gradients),
+            sum_examples(
+                loss=losses.cross_entropy(labelled.logits, batch["labels"]),
+                accuracy=jnp.argmax(labelled.logits, axis=-1) == batch["labels"],
+                discriminator_loss=loss,
+                generator_loss=jax.nn.softplus(-fake_logit),
+                d_unlabelled=jax.nn.sigmoid(real_fake_logit(unlabelled)),
+                d_generated=jax.nn.sigmoid(fake_logit),
+            ),
+        )
+        sums["gradient_norm"], sums["generator_gradient_norm"] = (
+            sums["examples"] * optax.tree.norm(of_one) for of_one in gradients
+        )
 
         updated = [
             update(*of_one)
             for of_one in zip(txs, gradients, state.opt_state, state.params, strict=True)
         ]
         params, opt_state = (Networks(*of_both) for of_both in zip(*updated, strict=True))
-        sums = sum_over_devices(
-            loss=losses.cross_entropy(labelled.logits, batch["labels"]),
-            accuracy=jnp.argmax(labelled.logits, axis=-1) == batch["labels"],
-            discriminator_loss=loss,
-            generator_loss=jax.nn.softplus(-fake_logit),
-            d_unlabelled=jax.nn.sigmoid(real_fake_logit(unlabelled)),
-            d_generated=jax.nn.sigmoid(fake_logit),
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.discriminator)),
-            generator_gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.generator)),
-        )
         state = state.replace(
             step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state
         )
@@ -179,11 +183,11 @@ def update(
     return optax.apply_updates(params, updates), opt_state
 
 
-def sum_over_devices(**per_example: Array) -> Metrics:
-    """Sum each [B] over the examples of all devices; 'examples' counts them."""
+def sum_examples(**per_example: Array) -> Metrics:
+    """Sum each [B] over the examples of this device; 'examples' counts them."""
     size = len(next(iter(per_example.values())))
     sums = {name: jnp.sum(value, dtype=jnp.float32) for name, value in per_example.items()}
-    return lax.psum({"examples": jnp.float32(size), **sums}, AXIS)
+    return {"examples": jnp.float32(size), **sums}
 
 
 def _discriminator_loss(
