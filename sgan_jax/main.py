@@ -16,6 +16,8 @@ Evaluate a trained model again, or on every crystal of another file:
 Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VALUE.
 """
 
+import concurrent.futures
+import os
 import pathlib
 import re
 import sys
@@ -26,6 +28,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from sgan_jax import config as configuration
+from sgan_jax.training import shutdown
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
@@ -70,6 +73,7 @@ PACKAGE = str(pathlib.Path(__file__).parent)
 
 def main(argv: list[str]) -> None:
     """Do what the flags say; end with one line and status 1 where the user can mend it."""
+    stop = shutdown.Shutdown(agree=any_host).listen()
     try:
         if len(argv) > 1:
             raise ValueError(f"{argv[1]!r} is not a flag; flags look like --workdir=runs/demo")
@@ -78,18 +82,27 @@ def main(argv: list[str]) -> None:
 
         hosts.start(_COORDINATOR.value, _PROCESS_ID.value, _NUM_PROCESSES.value)
         if _MODE.value == "train":
-            run_training(workdir)
+            run_training(workdir, stop)
         else:
             run_evaluation(workdir)
     except (ValueError, OSError, FloatingPointError) as error:
         if not is_mendable(error):
             raise
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on from the latest checkpoint")
+    except (shutdown.Stopped, concurrent.futures.BrokenExecutor) as error:
+        if not stop.was_asked(error):
+            raise
+        stop.end(error)
 
 
-def run_training(workdir: pathlib.Path) -> None:
+def any_host(told: bool) -> bool:
+    """Say whether any host of the run is told to end."""
+    from sgan_jax.training import hosts
+
+    return hosts.any_of(told)
+
+
+def run_training(workdir: pathlib.Path, stop: shutdown.Shutdown) -> None:
     """Train from the beginning or from the latest checkpoint, then evaluate."""
     if _CRYSTALS.value:
         raise ValueError(
@@ -101,7 +114,7 @@ def run_training(workdir: pathlib.Path) -> None:
         raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
     from sgan_jax.training import train
 
-    train.train(config, workdir)
+    train.train(config, workdir, stop)
     run_evaluation(workdir)
 
 
@@ -174,12 +187,23 @@ def check_setting_names(argv: list[str]) -> None:
 
 
 def log_our_own_lines() -> None:
-    """Show what this program says and others' warnings; orbax alone says ten lines a checkpoint."""
+    """Show what this program says and others' warnings; orbax alone says ten lines a checkpoint.
+
+    Of a save that failed orbax shows the traceback, twice, and the ends of the writes for which it
+    no longer waited; `checkpoint` says it in words.
+    """
     logging.set_verbosity(logging.INFO)
     for place in (logging.get_absl_logger(), logging.get_absl_handler()):
         place.addFilter(
-            lambda record: record.levelno >= WARNING or record.pathname.startswith(PACKAGE)
+            lambda record: (
+                record.pathname.startswith(PACKAGE)
+                or (record.levelno >= WARNING and f"{os.sep}orbax{os.sep}" not in record.pathname)
+            )
         )
+    tell = sys.unraisablehook
+    sys.unraisablehook = lambda told: (
+        None if str(told.exc_value) == "Event loop is closed" else tell(told)
+    )
 
 
 def run() -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -102,3 +103,25 @@ def test_a_run_killed_twice_ends_like_one_that_was_not(tmp_path):
         del measured["seconds"]
         ends.append((measured, (tmp_path / name / "metrics.jsonl").read_bytes()))
     assert ends[0] == ends[1]
+
+
+@pytest.mark.slow
+def test_sigterm_to_all_processes_of_a_build_ends_them_and_the_same_command_builds(tmp_path):
+    """As Slurm sends it; the workers may have it before the run has."""
+    arguments = small_run(
+        tmp_path / "run", tmp_path / "data", data__prototype_crystals=600, data__processes=2
+    )
+    process = subprocess.Popen(
+        command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not list((tmp_path / "data").glob("powder_patterns/*/incomplete*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(3)  # the workers have begun
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 75
+    assert "stopped by SIGTERM; nothing is lost. The same command goes on:" in said
+    assert "Traceback" not in said
+    finished = run(*arguments)
+    assert finished.returncode == 0, finished.stderr

@@ -111,9 +111,9 @@ def restore(
 ) -> Trained:
     """Read a run's last and best checkpoints; of a run without a best one, the last for both."""
     like = _fresh_state(config, classes, instrument)
-    with checkpoint.latest(workdir, keep=config.checkpoint.keep) as latest:
+    with checkpoint.latest(workdir, keep=config.checkpoint.keep, read_only=True) as latest:
         final = latest.restore(like)
-    with checkpoint.best(workdir) as best_checkpoint:
+    with checkpoint.best(workdir, read_only=True) as best_checkpoint:
         best = best_checkpoint.restore(like) or final
     if final is None or best is None:
         raise ValueError(f"{workdir} holds no checkpoint; train first")

@@ -58,8 +58,10 @@ def start(
             "num_processes": num_processes,
             "cluster_detection_method": "deactivate",
         }
+    jax.config.update("jax_enable_preemption_service", False)  # takes SIGTERM from `shutdown`
     jax.distributed.initialize(
         **found,
+        shutdown_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
         initialization_timeout=_START_TIMEOUT_SECONDS,
         heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
     )

@@ -4,17 +4,14 @@ It knows neither networks nor data. What it needs to go on exactly where a kille
 `Progress`, which is saved with the state.
 """
 
-import contextlib
 import dataclasses
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
-from absl import logging
 
-from sgan_jax.training import checkpoint, writer
+from sgan_jax.training import checkpoint, clock, shutdown, writer
 
 Sums = Mapping[str, jax.Array]  # of each step of one call, [steps]; 'examples' counts
 
@@ -30,11 +27,17 @@ class Progress:
     best_accuracy: float = -1.0  # on the validation part
     best_step: int = 0
     window: dict[str, float] = dataclasses.field(default_factory=dict)  # sums since the last log
+    unevaluated: bool = False  # the run was told to end before the validation of this step
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When things happen, in steps."""
+    """When things happen, in steps.
+
+    A checkpoint is written while training goes on, and until it is whole only the one before
+    counts. So there is one every `save_every` steps and another in between, and a kill loses no
+    more than `save_every` steps (or one call, if that is longer).
+    """
 
     per_call: int
     log_every: int
@@ -50,6 +53,7 @@ class Outlets:
     latest: checkpoint.Checkpoints
     best: checkpoint.Checkpoints
     config: dict[str, Any]  # saved with each checkpoint
+    check_workdir: Callable[[], None]  # raises where the run's folder is not there any more
 
 
 class Loop:
@@ -60,7 +64,8 @@ class Loop:
       schedule: when to log, validate and save.
       outlets: where to.
       advance: (state, first step, steps) -> (state, sums): one compiled call, not waited for.
-      validate: state -> numbers, among them 'accuracy'.
+      validate: state -> numbers, among them 'accuracy'; None where it was told to stop.
+      stop: whether the run is told to end.
     """
 
     def __init__(
@@ -70,37 +75,55 @@ class Loop:
         outlets: Outlets,
         *,
         advance: Callable[[Any, int, int], tuple[Any, Sums]],
-        validate: Callable[[Any], dict[str, float]],
+        validate: Callable[[Any], dict[str, float] | None],
+        stop: shutdown.Shutdown,
     ) -> None:
         self._progress, self._schedule, self._outlets = progress, schedule, outlets
-        self._advance, self._validate = advance, validate
-        self._clock = Clock(progress.seconds)
+        self._advance, self._validate, self._stop = advance, validate, stop
+        self._clock = clock.Clock(progress.seconds)
+        self._saved = self._whole = progress.step  # last checkpoint begun; last one surely there
 
     def run(self, state: Any) -> Any:
         """Return the trained state; the one given goes to `advance`.
 
         Raises:
           FloatingPointError: a loss or a parameter is not finite; the checkpoints are from before.
+          Stopped: the run was told to end; its state is being saved.
+          OSError: something could not be written.
         """
         progress, schedule = self._progress, self._schedule
         waiting: tuple[int, Sums] | None = None  # the call whose numbers have not been read
+        if progress.unevaluated and self._look(
+            state, evaluating=True, saving=False, stopping=False
+        ):
+            raise self._stopped()
         while progress.step < progress.total:
             before = progress.step
             steps = min(schedule.per_call, progress.total - before)
+            if before + steps > self._whole + schedule.save_every:
+                self._outlets.latest.wait()
+                self._whole = self._saved
             state, sums = self._advance(state, before, steps)
             progress.step += steps
+            self._stop.protect()
             if waiting is not None:  # read while the devices work on the call just given to them
                 self._absorb(*waiting)
             waiting = (before, sums)
-            evaluating, saving = self._due(schedule.eval_every), self._due(schedule.save_every)
-            if evaluating(before, progress.step) or saving(before, progress.step):
+            evaluating = self._due(schedule.eval_every)(before, progress.step)
+            stopping = self._stop.should_stop()
+            saving = self._due(schedule.save_every / 2)(before, progress.step) or stopping
+            if evaluating or saving:
                 self._absorb(*waiting)
                 waiting = None
                 with self._clock.paused():
-                    self._look(state, before, evaluating(before, progress.step))
+                    stopping = self._look(
+                        state, evaluating=evaluating, saving=saving, stopping=stopping
+                    )
+            if stopping:
+                raise self._stopped()
         return state
 
-    def _due(self, every: int) -> Callable[[int, int], bool]:
+    def _due(self, every: float) -> Callable[[int, int], bool]:
         """Return whether the steps after `before`, up to `now`, hold a multiple of `every`."""
         total = self._progress.total
         return lambda before, now: now // every > before // every or now == total
@@ -124,86 +147,40 @@ class Loop:
             self._outlets.metrics.write(now, "train", values, samples_per_second=rate)
             window.clear()
 
-    def _look(self, state: Any, before: int, evaluating: bool) -> None:
-        """Validate if asked to, and save the state if it is sound."""
+    def _look(self, state: Any, *, evaluating: bool, saving: bool, stopping: bool) -> bool:
+        """Validate if asked to, and save the state if it is sound; return whether to stop.
+
+        A validation that is due when the run is told to end is left to its continuation.
+        """
         progress, outlets = self._progress, self._outlets
+        outlets.check_workdir()
+        outlets.latest.check()
+        outlets.best.check()
         on_host = jax.device_get(state)
         leaves = jax.tree.leaves(on_host.params)
         if not all(np.isfinite(leaf).all() for leaf in leaves):
             raise FloatingPointError(_stopped("a parameter is not finite", progress.step))
-        values = self._validate(state) if evaluating else {}
-        if evaluating:
-            outlets.metrics.write(progress.step, "validation", values)
+        values = self._validate(state) if evaluating and not stopping else None
+        progress.unevaluated = evaluating and values is None
         progress.seconds = self._clock.seconds()
-        if evaluating and values["accuracy"] > progress.best_accuracy:
-            progress.best_accuracy, progress.best_step = values["accuracy"], progress.step
-            outlets.best.save(progress.step, on_host, self._notes())
-        if self._due(self._schedule.save_every)(before, progress.step):
+        if values is not None:
+            outlets.metrics.write(progress.step, "validation", values)
+            if values["accuracy"] > progress.best_accuracy:
+                progress.best_accuracy, progress.best_step = values["accuracy"], progress.step
+                outlets.best.save(progress.step, on_host, self._notes())
+        if saving or progress.unevaluated:
+            outlets.metrics.sync()
+            outlets.best.wait()  # a latest checkpoint never knows of a best one that is not there
             outlets.latest.save(progress.step, on_host, self._notes())
+            self._whole, self._saved = self._saved, progress.step
+        return stopping or progress.unevaluated
+
+    def _stopped(self) -> shutdown.Stopped:
+        progress = self._progress
+        return shutdown.Stopped(f"step {progress.step} of {progress.total} is saved")
 
     def _notes(self) -> dict[str, Any]:
         return {"progress": dataclasses.asdict(self._progress), "config": self._outlets.config}
-
-
-class Clock:
-    """Seconds of the run, samples a second, and how long it all will take."""
-
-    MEASURED_SECONDS = 5.0  # enough to say how long the whole will take
-
-    def __init__(self, seconds_before: float) -> None:
-        self._origin = time.monotonic() - seconds_before
-        self._since = time.monotonic()  # of the rate's window, pauses taken out
-        self._examples = 0.0
-        self._compiled: tuple[float, int] | None = None  # time and step after the first call
-        self._told = False
-
-    def seconds(self) -> float:
-        """Return the seconds of the run."""
-        return time.monotonic() - self._origin
-
-    def tick(self, step: int, examples: float, total: int) -> None:
-        """Note that a call's numbers have been read; once, say how long the run will take."""
-        self._examples += examples
-        now = time.monotonic()
-        if self._compiled is None:  # what came before was mostly compilation
-            self._compiled = (now, step)
-            self._since, self._examples = now, 0.0
-            return
-        began, first = self._compiled
-        if not self._told and now - began >= self.MEASURED_SECONDS:
-            self._told = True
-            seconds_per_step = (now - began) / (step - first)
-            text = duration((total - step) * seconds_per_step)
-            logging.info("the %d steps to go take about %s on this machine", total - step, text)
-
-    def samples_per_second(self) -> float:
-        """Return the rate since this was last asked, validation and saving left out."""
-        now = time.monotonic()
-        rate = self._examples / max(now - self._since, 1e-3)
-        self._since, self._examples = now, 0.0
-        return rate
-
-    @contextlib.contextmanager
-    def paused(self) -> Generator[None]:
-        """Leave what happens inside out of the rates."""
-        began = time.monotonic()
-        yield
-        pause = time.monotonic() - began
-        self._since += pause
-        if self._compiled is not None:
-            self._compiled = (self._compiled[0] + pause, self._compiled[1])
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in words: '40 s', '12 min', '9 h 10 min', '3 days 4 h'."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes // 1440} days {minutes % 1440 // 60} h"
 
 
 def _stopped(what: str, step: int) -> str:

@@ -5,26 +5,43 @@ the file of a run that was killed and continued equals the file of a run that wa
 """
 
 import json
+import os
 import pathlib
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
-import tensorboardX
 import tqdm
 from absl import logging
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto import event_pb2
+
+_EVENTS: Any = event_pb2  # its classes are made at run time
 
 
 class MetricsWriter:
-    """Write a run's numbers; lines younger than `first_step` are those of a killed run and go."""
+    """Write a run's numbers; lines younger than `first_step` are those of a killed run and go.
 
-    def __init__(self, workdir: pathlib.Path, *, first_step: int, total_steps: int) -> None:
+    Args:
+      workdir: of the run.
+      first_step: the step of the checkpoint from which it goes on, 0 at its beginning.
+      total_steps: of the whole run.
+      unevaluated: the validation of `first_step` is still to be done; a line of it goes as well.
+    """
+
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        *,
+        first_step: int,
+        total_steps: int,
+        unevaluated: bool = False,
+    ) -> None:
         self._path = workdir / "metrics.jsonl"
-        _keep_lines_until(self._path, first_step)
+        _keep_lines_until(self._path, first_step, unevaluated)
         self._lines = self._path.open("a")
-        self._board = tensorboardX.SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=first_step + 1 if first_step else None
-        )
+        self._board = _open_board(workdir / "tensorboard", first_step)
         self._bar = tqdm.tqdm(
             total=total_steps,
             initial=first_step,
@@ -38,9 +55,10 @@ class MetricsWriter:
         line = {"step": step, "kind": kind, **values}
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
-        shown = {**values, **clock}
+        shown, now = {**values, **clock}, time.time()
         for name, value in shown.items():
-            self._board.add_scalar(f"{kind}/{name}", value, step)
+            scalar = summary.scalar(f"{kind}/{name}", value)
+            self._board.write_event(_EVENTS.Event(wall_time=now, step=step, summary=scalar))
         text = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in shown.items())
         if self._bar.disable:
             logging.info("step %d of %d, %s: %s", step, self._bar.total, kind, text)
@@ -52,6 +70,11 @@ class MetricsWriter:
     def progress(self, step: int) -> None:
         """Move the progress bar."""
         self._bar.update(step - self._bar.n)
+
+    def sync(self) -> None:
+        """Have all that was written on the disk, before a checkpoint that counts on it."""
+        self._board.flush()
+        os.fsync(self._lines.fileno())
 
     def close(self) -> None:
         """Flush and close everything."""
@@ -69,6 +92,9 @@ class SilentWriter:
     def progress(self, step: int) -> None:
         """Show nothing."""
 
+    def sync(self) -> None:
+        """Sync nothing."""
+
     def close(self) -> None:
         """Close nothing."""
 
@@ -84,8 +110,26 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _keep_lines_until(path: pathlib.Path, step: int) -> None:
+def _open_board(folder: pathlib.Path, first_step: int) -> event_file_writer.EventsWriter:
+    """Open a new TensorBoard file, hiding what a killed run wrote after `first_step`.
+
+    Not tensorboardX's SummaryWriter: it writes in a thread, which a full disk ends without a word
+    to us; the queue before it fills up, and the run hangs.
+    """
+    folder.mkdir(exist_ok=True)
+    board = event_file_writer.EventsWriter(str(folder / "events"), f".{first_step}")
+    if first_step:
+        start = _EVENTS.SessionLog(status=_EVENTS.SessionLog.START)
+        board.write_event(
+            _EVENTS.Event(wall_time=time.time(), step=first_step + 1, session_log=start)
+        )
+    return board
+
+
+def _keep_lines_until(path: pathlib.Path, step: int, unevaluated: bool) -> None:
     kept = [line for line in read_metrics(path) if line["step"] <= step]
+    if unevaluated:
+        kept = [line for line in kept if (line["step"], line["kind"]) != (step, "validation")]
     partial = path.with_suffix(".partial")
     partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
     partial.replace(path)

@@ -1,10 +1,13 @@
+import dataclasses
+import shutil
+
 import jax
 import numpy as np
 import pytest
 from fake_data import load_data, make_networks
 
 from sgan_jax import config as configuration
-from sgan_jax.training import checkpoint, experiment, loop, train, writer
+from sgan_jax.training import checkpoint, experiment, loop, resume, train, workdir, writer
 
 
 class Killed(BaseException):
@@ -45,10 +48,10 @@ def test_a_killed_run_ends_bit_identical_to_one_that_was_not(
         monkeypatch.setattr(experiment, "make_networks", make_networks)
     train.train(settings(method), tmp_path / "whole")
 
-    def killed_in_validation(self, state, before, evaluating):
+    def killed_in_validation(self, state, **what):
         if self._progress.step == 3:
             raise Killed
-        look(self, state, before, evaluating)
+        return look(self, state, **what)
 
     look = loop.Loop._look
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -80,7 +83,82 @@ def test_a_run_that_has_not_begun_takes_any_configuration(tmp_path, monkeypatch)
 def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     config = settings("supervised")
     with checkpoint.latest(tmp_path, keep=2) as latest:
-        latest.save(6, {"x": np.ones(2)}, {"progress": {"step": 6, "total": 6}})
+        progress = loop.Progress(step=6, total=6)
+        latest.save(6, {"x": np.ones(2)}, {"progress": dataclasses.asdict(progress)})
     configuration.save(config, tmp_path / "config.json")
     monkeypatch.setattr(experiment, "load_data", lambda config: pytest.fail("trained again"))
     train.train(config, tmp_path)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(experiment, "load_data", load_data)
+    monkeypatch.setattr(experiment, "make_networks", make_networks)
+
+
+def cut_off(run, kind, step):
+    """Cut the end off the arrays of a checkpoint."""
+    files = (run / "checkpoints" / kind / str(step) / "state").rglob("*")
+    largest = max((path for path in files if path.is_file()), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-100])
+
+
+def test_from_before_a_damaged_checkpoint_it_ends_like_a_run_without_one(tmp_path, small, caplog):
+    train.train(settings("supervised"), tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
+    cut_off(tmp_path / "damaged", "latest", 6)
+    train.train(settings("supervised"), tmp_path / "damaged")
+    assert "latest/6 is damaged" in caplog.text
+    assert "using the checkpoint before, of step 5" in caplog.text
+    assert final(tmp_path / "damaged") == final(tmp_path / "whole")
+
+    for step in (5, 6):
+        cut_off(tmp_path / "damaged", "latest", step)
+    before = sorted((tmp_path / "damaged").rglob("*"))
+    with pytest.raises(checkpoint.DamagedError, match=r"all checkpoints in .*latest are damaged"):
+        train.train(settings("supervised"), tmp_path / "damaged")
+    assert sorted((tmp_path / "damaged").rglob("*")) == before
+
+
+@pytest.mark.parametrize(("damaged", "best"), [([9], 5), ([5, 9], 0)])
+def test_of_a_damaged_best_checkpoint_the_one_before_is_the_best(tmp_path, damaged, best):
+    with checkpoint.best(tmp_path) as checkpoints:
+        for step in (5, 9):
+            progress = loop.Progress(step=step, best_step=step, best_accuracy=step / 10)
+            checkpoints.save(step, {"x": np.ones(999)}, {"progress": dataclasses.asdict(progress)})
+    for step in damaged:
+        cut_off(tmp_path, "best", step)
+    progress = loop.Progress(step=10, best_step=9, best_accuracy=0.9)
+    with checkpoint.best(tmp_path) as checkpoints:
+        resume.compare_best(progress, checkpoints)
+    assert (progress.best_step, progress.best_accuracy) == (best, best / 10 or -1)
+
+
+def test_a_second_run_in_a_workdir_is_refused(tmp_path):
+    with (
+        workdir.held(tmp_path),
+        pytest.raises(workdir.WorkdirError, match="is in use by process"),
+    ):
+        train.train(settings("supervised"), tmp_path)
+
+
+@pytest.mark.filterwarnings(  # the ends of orbax's writes, for which it no longer waits
+    "ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning"
+)
+def test_a_workdir_that_vanishes_ends_the_run(tmp_path, small, monkeypatch):
+    run = tmp_path / "run"
+
+    def vanish(self, state, **what):
+        if self._progress.step == 4:
+            self._outlets.best.wait()  # else their writes would make the folder anew
+            self._outlets.latest.wait()
+            run.rename(tmp_path / "elsewhere")
+        return look(self, state, **what)
+
+    look = loop.Loop._look
+    monkeypatch.setattr(loop.Loop, "_look", vanish)
+    with pytest.raises(workdir.WorkdirError, match=f"{run} has vanished"):
+        train.train(settings("supervised"), run)
+    assert not list(run.glob("checkpoints/*/[0-9]"))
+    with checkpoint.latest(tmp_path / "elsewhere", keep=2, read_only=True) as latest:
+        assert latest.notes()["progress"]["step"] == 3

@@ -1,4 +1,8 @@
 import json
+import struct
+
+import pytest
+from tensorboardX.proto import event_pb2
 
 from sgan_jax.training import writer
 
@@ -37,3 +41,21 @@ def test_read_metrics_leaves_out_a_line_cut_short(tmp_path):
     assert writer.read_metrics(path) == []
     path.write_text('{"step": 1}\n{"st')
     assert writer.read_metrics(path) == [{"step": 1}]
+
+
+def test_tensorboard_files_hold_the_numbers(tmp_path):
+    write(tmp_path, [2, 4])
+    write(tmp_path, [4, 6], first_step=2)
+    scalars, hidden_from = [], []
+    for path in sorted((tmp_path / "tensorboard").iterdir()):
+        content = path.read_bytes()
+        while content:  # length, its checksum, an event, its checksum
+            (length,) = struct.unpack("<Q", content[:8])
+            event = event_pb2.Event.FromString(content[12 : 12 + length])
+            content = content[16 + length :]
+            scalars += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
+            hidden_from += [event.step] if event.HasField("session_log") else []
+    losses = [(step, value) for step, tag, value in scalars if tag == "train/loss"]
+    assert losses == [(2, 0.5), (4, 0.25), (4, 0.25), (6, pytest.approx(1 / 6))]
+    assert {tag for _, tag, _ in scalars} == {"train/loss", "train/samples_per_second"}
+    assert hidden_from == [3]

@@ -1,0 +1,80 @@
+"""What checkpoints cost a run: windows of training with one, and without, in turn.
+
+python benchmarks/checkpointing.py [--config=configs/bl_50.py] [--steps=40] [--pairs=12]
+
+Trains as the program does, with a checkpoint every `--steps` steps, but every other one is left out
+with all that belongs to it (copy to the host, check, checksum, writing). What a window with one
+takes longer than the one without after it, in the median, is what it costs, whether training waits
+for it or shares the cores with it. A run writes two of them in `checkpoint.every_steps` steps; the
+share of its time is for that. The last line is JSON.
+"""
+
+import argparse
+import importlib.util
+import itertools
+import json
+import pathlib
+import statistics
+import tempfile
+import time
+
+import jax
+
+from sgan_jax.training import checkpoint, loop, train
+
+
+def main() -> None:
+    """Print the share of a run that is checkpoints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", default="configs/bl_50.py")
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=12)
+    arguments = parser.parse_args()
+    spec = importlib.util.spec_from_file_location("experiment", arguments.config)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config = module.get_config()
+    every_steps = config.checkpoint.every_steps
+    config.data.prototype_crystals = 400  # which ones does not matter
+    config.train.steps = (2 * arguments.pairs + 3) * arguments.steps
+    config.train.eval_every_steps = config.train.steps
+    config.checkpoint.every_steps = 2 * arguments.steps
+
+    looks: list[float] = []  # when each began, every other one with a checkpoint
+    in_save: list[float] = []  # seconds until training went on
+    look, save = loop.Loop._look, checkpoint.Checkpoints.save
+
+    def every_other_look(self, state, **what):
+        jax.block_until_ready(state)
+        looks.append(time.perf_counter())
+        if len(looks) % 2:
+            return look(self, state, **what)
+        return what["stopping"]
+
+    def timed_save(self, step, state, notes):
+        beginning = time.perf_counter()
+        save(self, step, state, notes)
+        in_save.append(time.perf_counter() - beginning)
+
+    loop.Loop._look, checkpoint.Checkpoints.save = every_other_look, timed_save
+    with tempfile.TemporaryDirectory() as workdir:
+        train.train(config, pathlib.Path(workdir))
+    windows = [later - sooner for sooner, later in itertools.pairwise(looks)]
+    windows = windows[2 : 2 + 2 * arguments.pairs]  # the first ones are slow to begin
+    extra = statistics.median(
+        one - other for one, other in zip(windows[::2], windows[1::2], strict=True)
+    )
+    step_seconds = statistics.median(windows[1::2]) / arguments.steps
+    result = {
+        "fraction_checkpoints": round(2 * extra / (every_steps * step_seconds + 2 * extra), 5),
+        "milliseconds_a_checkpoint": round(1e3 * extra, 1),
+        "of_them_waited_for": round(1e3 * statistics.median(in_save), 1),
+        "step_milliseconds": round(1e3 * step_seconds, 2),
+        "every_steps": every_steps,
+        "pairs": arguments.pairs,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

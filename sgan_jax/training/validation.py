@@ -1,0 +1,49 @@
+"""How good a run is on its validation part, which picks the best checkpoint."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import ml_collections
+
+from sgan_jax.evaluation import metrics as counts
+from sgan_jax.training import batches, experiment, parallel, steps
+
+
+def make_validation(
+    config: ml_collections.ConfigDict,
+    data: experiment.Data,
+    resident: parallel.ResidentData,
+    should_stop: Callable[[], bool],
+) -> Callable[[Any], dict[str, float] | None]:
+    """Make state -> loss and accuracy on the validation part, exact under padding.
+
+    It returns None if `should_stop`, which it asks after each batch.
+    """
+    networks = experiment.make_networks(config, len(data.classes))
+    evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(networks.discriminator))
+
+    def validate(state: Any) -> dict[str, float] | None:
+        params = experiment.discriminator_params(state)
+        total = None
+        here = parallel.local_devices()
+        for positions, mask in batches.padded_batches(
+            len(data.split.validation),
+            devices=parallel.device_count(),
+            batch_size=config.eval.batch_size,
+        ):
+            counted, _ = evaluate(
+                params,
+                resident.patterns["validation"],
+                resident.labels["validation"],
+                positions[here],
+                mask[here],
+            )
+            total = counted if total is None else counts.add(total, counted)
+            jax.block_until_ready(total)  # else all batches are given out at once, and waited for
+            if should_stop():
+                return None
+        summary = counts.summary(jax.device_get(total))
+        return {"loss": summary["loss"], "accuracy": summary["top1"]}
+
+    return validate
