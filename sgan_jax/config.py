@@ -81,6 +81,7 @@ HARMLESS = (
     "data.dir",
     "data.processes",
     "data.max_skipped_fraction",
+    "train.compilation_cache",
     "eval.batch_size",
     "checkpoint.every_steps",
     "checkpoint.keep",
@@ -160,6 +161,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             log_every_steps=50,
             eval_every_steps=0,  # validation; 0 is twenty times a run
             rng="rbg",  # makes dropout cheap on CPU; 'threefry2x32' is JAX's default
+            compilation_cache=True,  # keep compiled programs in the user's cache folder
         ),
         eval=dict(batch_size=256),  # per device
         checkpoint=dict(
