@@ -21,6 +21,7 @@ CHOICES = {
     "data.source": ("prototypes", "cif"),
     "data.symmetry": ("file", "spglib"),
     "data.split": ("random", "structure_type"),
+    "model.dtype": ("float32", "bfloat16"),
     "gan.optimizers": ("two", "three"),
     "optim.schedule": ("constant", "cosine"),
     "train.rng": ("rbg", "threefry2x32"),
@@ -138,6 +139,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             stem_pool=True,  # the paper's max pool after the stem; released program: none
             projection_shortcuts=False,  # released program: in every block, not the first only
             dropout=0.1,  # Table 2; released program: 0.05
+            dtype="float32",  # 'bfloat16': of convolutions and activations; parameters stay float32
         ),
         gan=dict(
             real_fake_head=False,  # released program: a second head and BCE, not D = Z / (Z + 1)

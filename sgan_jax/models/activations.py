@@ -23,17 +23,19 @@ def gelu_slope(x: Array) -> Array:
 @jax.custom_vjp
 def gelu(x: Array) -> Array:
     """Return GELU(x), elementwise; only x is kept for the gradient."""
-    return gelu_value(x)
+    return gelu_value(x.astype(jnp.float32)).astype(x.dtype)
 
 
 def _gelu_forward(x):
     x = lax.optimization_barrier(x)  # computed once, not again in every user
-    return lax.optimization_barrier(gelu_value(x)), x
+    y = gelu_value(x.astype(jnp.float32)).astype(x.dtype)
+    return lax.optimization_barrier(y), x
 
 
 def _gelu_backward(x, cotangent):
     x, cotangent = lax.optimization_barrier((x, cotangent))
-    return (lax.optimization_barrier(cotangent * gelu_slope(x)),)
+    dx = cotangent * gelu_slope(x.astype(jnp.float32))
+    return (lax.optimization_barrier(dx.astype(x.dtype)),)
 
 
 gelu.defvjp(_gelu_forward, _gelu_backward)

@@ -26,30 +26,32 @@ def leaky_batch_norm(
 ) -> tuple[Array, Array, Array]:
     """Return BatchNorm(leaky(x)) of x [N, C], and the mean and the variance [C] it used.
 
-    The mean and the variance carry no gradient.
+    The mean and the variance carry no gradient. Whatever the type of x, all is computed in float32.
     """
     return _forward(x, scale, bias, axis_name)[0]
 
 
 def _forward(x, scale, bias, axis_name):
     x = lax.optimization_barrier(x)
-    activated = _leaky(x)
+    activated = _leaky(x.astype(jnp.float32))
     mean = lax.optimization_barrier(_device_mean(activated.mean(0), axis_name))
     variance = _device_mean(jnp.square(activated - mean[None]).mean(0), axis_name)
     rdev = lax.optimization_barrier(lax.rsqrt(variance + EPS))
     y = lax.optimization_barrier((activated - mean[None]) * (rdev * scale)[None] + bias[None])
-    return (y, mean, variance), (x, mean, rdev, scale)
+    return (y.astype(x.dtype), mean, variance), (x, mean, rdev, scale)
 
 
 def _backward(axis_name, residuals, cotangents):
     x, mean, rdev, scale = residuals
     x, dy = lax.optimization_barrier((x, cotangents[0]))
+    dtype, x, dy = x.dtype, x.astype(jnp.float32), dy.astype(jnp.float32)
     dbias = dy.sum(0)
     dscale = (dy * (_leaky(x) - mean[None])).sum(0) * rdev
     mean_dy, mean_dyn = (_device_mean(total / len(x), axis_name) for total in (dbias, dscale))
     mean_dy, slope = lax.optimization_barrier((mean_dy, mean_dyn * rdev))
     da = (dy - mean_dy[None] - (_leaky(x) - mean[None]) * slope[None]) * (rdev * scale)[None]
-    return lax.optimization_barrier(jnp.where(x >= 0, da, LEAK * da)), dscale, dbias
+    dx = jnp.where(x >= 0, da, LEAK * da).astype(dtype)
+    return lax.optimization_barrier(dx), dscale, dbias
 
 
 leaky_batch_norm.defvjp(_forward, _backward)
@@ -82,9 +84,8 @@ class LeakyBatchNorm(nn.Module):
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         if not train:
             rdev = lax.rsqrt(running_var.value + EPS) * scale
-            return (_leaky(x) - running_mean.value[None, None]) * rdev[None, None] + bias[
-                None, None
-            ]
+            y = (_leaky(x) - running_mean.value[None, None]) * rdev[None, None] + bias[None, None]
+            return y.astype(x.dtype)
         rows = x.reshape(-1, *shape)
         y, mean, variance = leaky_batch_norm(rows, scale, bias, self.axis_name)
         if not self.is_initializing():

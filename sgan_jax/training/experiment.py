@@ -121,10 +121,11 @@ def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Netw
         projection_shortcuts=config.model.projection_shortcuts,
         real_fake_head=config.gan.real_fake_head,
         dropout=config.model.dropout,
+        dtype=config.model.dtype,
     )
     sgan = config.method == "sgan"
     return state.Networks(
-        discriminator, generators.Generator(axis_name=state.AXIS) if sgan else None
+        discriminator, generators.Generator(state.AXIS, config.model.dtype) if sgan else None
     )
 
 

@@ -41,27 +41,44 @@ def test_no_flags_on_cpu(gpus, monkeypatch):
     assert not without_plugin
 
 
-def test_a_program_is_compiled_once(tmp_path, monkeypatch):
-    compiled = []
-    jax.monitoring.register_event_listener(lambda event, **_: compiled.append(event))
-    before = (
-        jax.config.jax_compilation_cache_dir,
-        jax.config.jax_persistent_cache_min_compile_time_secs,
-    )
+@pytest.fixture
+def events():
+    """What jax says it does."""
+    names = []
+
+    def listen(name, **_):
+        names.append(name)
+
+    jax.monitoring.register_event_listener(listen)
+    yield names
+    jax.monitoring.unregister_event_listener(listen)
+
+
+@pytest.fixture
+def no_programs_kept():
+    """Jax as it was before and after: nothing kept, however fast it compiles."""
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
     compilation_cache.reset_cache()
-    try:
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        compiler.keep_programs(tmp_path)
-        for hits in (0, 1):
-            jax.clear_caches()
-            assert float(jax.jit(lambda x: jnp.sin(x) * 3)(0.0)) == 0.0
-            assert compiled.count("/jax/compilation_cache/cache_hits") >= hits
-            if not hits:
-                assert any(tmp_path.iterdir())
-                compiled.clear()
-        compiler.keep_programs(tmp_path / "another")
-        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
-    finally:
-        jax.config.update("jax_compilation_cache_dir", before[0])
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
-        compilation_cache.reset_cache()
+    jax.config.update("jax_compilation_cache_dir", None)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
+def test_the_second_start_finds_the_first_ones_programs(events, no_programs_kept, tmp_path):
+    hits = []
+    compiler.keep_programs(tmp_path)
+    for _ in range(2):
+        jax.clear_caches()
+        assert float(jax.jit(lambda x: jnp.cos(x) * 3)(0.0)) == 3.0
+        hits.append(events.count("/jax/compilation_cache/cache_hits"))
+    assert hits[0] == 0 and hits[1] >= 1 and any(tmp_path.iterdir())
+
+
+def test_a_folder_that_the_user_chose_stays(no_programs_kept, tmp_path):
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    compiler.keep_programs(tmp_path / "another")
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path)
