@@ -3,13 +3,13 @@
 python benchmarks/scaling.py [--method=sgan] [--cpu_devices=8] [--repeats=10] [--predict_only]
 
 Compiles the program's own step (the paper's networks and batch, patterns of noise) for 1, 2, 4, ...
-devices, times it, and times all-reduces of the sizes that the compiled step holds. The prediction
-for n devices, after the step on one has been timed:
+devices, times it, and times all-reduces of a small size and of the gradients'. The prediction for n
+devices, after the step on one has been timed:
 
     t(n) = t(1) + A a + 2 (n - 1) / n * S / b
 
-A all-reduces a step of latency a, together S bytes, over links of b bytes a second each way: of the
-table below for GPUs that are in it, else as measured here. CPU devices share the machine's cores,
+A messages a step (all-reduces, and the all-gathers of BatchNorm, counted as such) of latency a,
+together S bytes, over links of b bytes a second each way: of the table below for GPUs that are in it, else as measured here. CPU devices share the machine's cores,
 so their t(1) is multiplied by n / cores where that is above 1: such a run checks the script, not a
 GPU. The lines 'predicted for' use the figures of the compiled step and the table alone:
 
@@ -121,14 +121,14 @@ def figures(compiled: Any, state: Any, data_bytes: int) -> dict[str, Any]:
         "operations": cost["flops"],
         "bytes_moved": cost["bytes accessed"],
         "kernels": kernels,
-        "all_reduces": all_reduce_bytes(text),
+        "message_bytes": message_bytes(text),
     }
 
 
-def all_reduce_bytes(text: str) -> list[int]:
-    """Return the bytes of each all-reduce of a compiled program."""
+def message_bytes(text: str) -> list[int]:
+    """Return the bytes of each all-reduce and all-gather of a compiled program."""
     sizes = []
-    for match in re.finditer(r"= (.*?) all-reduce(?:-start)?\(", text):
+    for match in re.finditer(r"= (.*?) (?:all-reduce|all-gather)(?:-start)?\(", text):
         shapes = re.findall(r"f32\[([\d,]*)\]", match[1])
         sizes.append(
             4 * sum(int(np.prod([int(n) for n in s.split(",") if n], dtype=int)) for s in shapes)
@@ -175,12 +175,12 @@ def predictions(one: dict[str, Any]) -> list[dict[str, Any]]:
         for machines, latency in LATENCY_SECONDS.items():
             # Of the eight GPUs of a machine, each has an eighth of its network.
             link = gpu.link if machines == 1 else min(gpu.link, gpu.network)
-            messages = message_seconds(one["all_reduces"], 8 * machines, latency, link)
+            messages = message_seconds(one["message_bytes"], 8 * machines, latency, link)
             rows.append(
                 {
                     "gpus": f"{machines} x 8 {name}",
                     "step_milliseconds": round(1e3 * (alone + messages), 3),
-                    "of_it_all_reduces": round(messages / (alone + messages), 3),
+                    "of_it_messages": round(messages / (alone + messages), 3),
                     "times_one_gpu": round(8 * machines * alone / (alone + messages), 1),
                 }
             )
@@ -210,7 +210,7 @@ def main() -> None:
         print("predicted for", row)
 
     measured = []
-    sizes = whole.figures["all_reduces"]
+    sizes = whole.figures["message_bytes"]
     counts = [n for n in (1, 2, 4, 8) if n <= available] if not arguments.predict_only else []
     alone = 0.0
     for devices in counts:

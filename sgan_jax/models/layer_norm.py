@@ -5,9 +5,9 @@ z = scale n + bias; for a cotangent dz and g = scale dz:
 
     dx = r (g - mean(g) - n mean(g n)),  dscale = sum dz n,  dbias = sum dz
 
-Kept for the gradient: x, m, r. Whatever the type of x, all is computed in float32. The optimization
-barriers say which arrays exist: left to itself the compiler computes statistics, erf and masks
-again inside every loop that needs them.
+Kept for the gradient: x, m, r. Of bfloat16 x, all is computed in float32. The optimization barriers
+say which arrays exist: left to itself the compiler computes statistics, erf and masks again inside
+every loop that needs them.
 """
 
 import functools
@@ -31,7 +31,7 @@ def layer_norm(x: Array, scale: Array, bias: Array, gelu: bool) -> Array:
 
 def statistics(x: Array) -> tuple[Array, Array]:
     """Return mean and reciprocal deviation over the last axis, float32 [..., 1]."""
-    x = x.astype(jnp.float32)
+    x = activations.widened(x)
     mean = lax.optimization_barrier(x.mean(-1, keepdims=True))
     variance = jnp.square(x - mean).mean(-1, keepdims=True)
     return mean, lax.optimization_barrier(lax.rsqrt(variance + EPS))
@@ -60,7 +60,7 @@ def _backward(gelu, residuals, dy):
     x, mean, rdev, scale, bias = residuals
     channels = x.shape[-1]
     x, dz = lax.optimization_barrier((x, dy))
-    dz = dz.astype(jnp.float32)
+    dz = activations.widened(dz)
     if gelu:
         dz = dz * activations.gelu_slope(_affine(x, mean, rdev, scale, bias))
         dz = lax.optimization_barrier(dz)

@@ -10,10 +10,10 @@ import real_networks
 from jax import export
 from real_networks import BATCH, CLASSES, DEVICES, METHODS, PER_DEVICE, POINTS
 
-from sgan_jax.models import resnet
+from sgan_jax.models import generator, resnet
 from sgan_jax.training import parallel, steps
 
-# Elements; BatchNorm of the generator sends 32 or 64, the gradients of a network 92 000 or more.
+# Elements; BatchNorm of the generator sends 64, the gradients of a network 92 000 or more.
 SMALL = 1000
 # How many numbers of metrics travel with each message of gradients.
 METRICS = {"supervised": (3,), "sgan": (7,), "released": (2, 3, 4)}
@@ -51,11 +51,13 @@ def messages(method, shapes):
 
 def test_one_message_of_gradients_an_update(compiled):
     method, shapes, program = compiled
-    sizes = all_reduces(program.as_text())
+    sizes = elements(program.as_text(), "all-reduce")
     assert sorted(size for size in sizes if size > SMALL) == messages(method, shapes)
-    # The statistics of eight BatchNorms, forward and backward, and nothing else.
-    small = [size for size in sizes if size <= SMALL]
-    assert len(small) <= (0 if method == "supervised" else 24) and set(small) <= {32, 64}
+    # Eight BatchNorms: two numbers a channel from each device forward, two backward.
+    layers, channels = (0, 0) if method == "supervised" else (len(generator.HIDDEN), 32)
+    assert [size for size in sizes if size <= SMALL] == layers * [2 * channels]
+    gathered = elements(program.as_text(), "all-gather")
+    assert gathered == layers * [DEVICES * 2 * channels]
 
 
 def test_no_host_no_float64_and_the_state_is_updated_in_place(compiled):
@@ -99,11 +101,11 @@ def test_evaluation_is_lowered_for_cuda():
     assert positions["labelled"].shape[0] == DEVICES
 
 
-def all_reduces(text):
-    """The elements of each all-reduce of a compiled program."""
+def elements(text, operation):
+    """The elements that each collective of a kind leaves on a device, from a compiled program."""
     sizes = []
     for line in text.splitlines():
-        if match := re.search(r"= (.*?) all-reduce(-start)?\(", line):
+        if match := re.search(rf"= (.*?) {operation}(-start)?\(", line):
             shapes = re.findall(r"\w\d+\[([\d,]*)\]", match[1])
             sizes.append(
                 sum(int(np.prod([int(n) for n in s.split(",") if n], dtype=int)) for s in shapes)
