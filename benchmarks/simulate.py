@@ -52,9 +52,13 @@ def whole_chain(path: pathlib.Path, folder: pathlib.Path) -> dict[str, float]:
     start = time.perf_counter()
     built = powder_patterns.prepare(
         source="cif",
-        cif_path=path,
+        class_balance="natural",
+        synthetic_crystals=0,
+        synthetic_seed=0,
         prototype_crystals=0,
         prototype_seed=0,
+        prototype_path="",
+        cif_path=path,
         symmetry="file",
         b_iso_default=0.5,
         max_skipped_fraction=0.2,

@@ -13,12 +13,14 @@ from typing import Any
 import ml_collections
 from ml_collections import config_dict
 
+from sgan_jax import data_source
+
 CHOICES = {
     "method": ("supervised", "sgan"),
-    "task.name": ("bl", "sg"),
+    "task.name": ("bl", "sg", "eg"),
     "task.classes": ("paper", "all", "frequent"),
     "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "d1b", "hb2a", "3t2"),
-    "data.source": ("prototypes", "cif"),
+    "data.class_balance": ("natural", "uniform"),
     "data.symmetry": ("file", "spglib"),
     "data.split": ("random", "structure_type"),
     "model.dtype": ("float32", "bfloat16"),
@@ -32,6 +34,8 @@ RANGES = {
     "seed": ("0 or more", lambda x: x >= 0),
     "task.min_count": ("0 or more", lambda x: x >= 0),
     "instrument.wavelength_angstrom": ("0.1 to 20 Å", lambda x: 0.1 <= x <= 20),
+    "data.synthetic_crystals": ("1 or more", lambda x: x >= 1),
+    "data.synthetic_seed": ("0 or more", lambda x: x >= 0),
     "data.prototype_crystals": ("1 or more", lambda x: x >= 1),
     "data.prototype_seed": ("0 or more", lambda x: x >= 0),
     "data.b_iso_default": ("0 Å² or more", lambda x: x >= 0),
@@ -62,10 +66,12 @@ RANGES = {
     "checkpoint.keep": ("1 or more", lambda x: x >= 1),
 }
 
-# These fields act only where another field has a value: (field, that other field, its value).
+# These fields act only where another field has a value: (field, that other field, its value). A
+# source has the value of each kind that it names.
 NEEDS = (
     ("task.classes", "task.name", "sg"),
     ("task.min_count", "task.classes", "frequent"),
+    ("data.prototype_path", "data.source", "prototypes"),
     ("data.cif_path", "data.source", "cif"),
     ("data.symmetry", "data.source", "cif"),
     ("gan.real_fake_head", "method", "sgan"),
@@ -99,7 +105,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         seed=0,  # of the parameters, the batches and the dropout; the split has its own
         method=method,  # 'supervised' (labelled part only) or 'sgan'
         task=dict(
-            name=task,  # 'bl': 14 Bravais lattices; 'sg': space groups
+            name=task,  # 'bl': 14 Bravais lattices; 'sg': space groups; 'eg': 97 extinction groups
             classes="paper",  # of 'sg': 'paper' (144), 'all' (230), 'frequent' (> min_count)
             min_count=50,  # section 2.1: groups with more than 50 patterns
         ),
@@ -115,10 +121,16 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             h_over_l=_number(),
         ),
         data=dict(
-            source="prototypes",  # 'prototypes': built in, needs no file; 'cif': from cif_path
-            cif_path="",  # a CIF file, a folder, a zip or a tar
-            prototype_crystals=20_000,  # how many crystals the built-in source makes
+            # 'synthetic', 'prototypes' (known structure types), 'cif' (from cif_path), or several
+            # with how many of each: 'synthetic:100000+cif'.
+            source="prototypes",  # the two first need no file
+            class_balance="natural",  # of the first two: as in nature; 'uniform': of space groups
+            synthetic_crystals=100_000,  # where the source names no number of its own
+            synthetic_seed=0,
+            prototype_crystals=20_000,
             prototype_seed=0,
+            prototype_path="",  # prototypes of your own, as CIFs; '' is the built-in types
+            cif_path="",  # a CIF file, a folder, a zip or a tar
             symmetry="file",  # 'file': the CIF's operations; 'spglib': found (P 1 exports)
             b_iso_default=0.5,  # Å², for atoms without a displacement parameter
             max_skipped_fraction=0.2,  # a build that loses more of its files ends with an error
@@ -193,16 +205,18 @@ def validate(config: ml_collections.ConfigDict) -> None:
 
 def _check_contradictions(fields: dict[str, Any]) -> None:
     default = flatten(base(fields["task.name"], 5, fields["method"]))
+    kinds = [part.kind for part in data_source.parse(fields["data.source"])]
     for field, other, value in NEEDS:
-        if fields[field] != default[field] and fields[other] != value:
+        acts = value in kinds if other == "data.source" else fields[other] == value
+        if fields[field] != default[field] and not acts:
             raise ValueError(
                 f"{field} is {fields[field]!r} but acts only with {other}={value!r}, which is "
                 f"{fields[other]!r}; use {field}={default[field]!r} or {other}={value!r}"
             )
-    if fields["data.source"] == "cif" and not fields["data.cif_path"]:
+    if "cif" in kinds and not fields["data.cif_path"]:
         raise ValueError(
-            "data.cif_path is empty but data.source is 'cif'; give a CIF file, a folder, a zip or "
-            "a tar, or use data.source='prototypes'"
+            f"data.cif_path is empty but data.source is {fields['data.source']!r}; give a CIF "
+            "file, a folder, a zip or a tar, or use data.source='synthetic'"
         )
     if fields["optim.warmup_steps"] > fields["train.steps"] > 0:
         raise ValueError(

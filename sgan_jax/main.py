@@ -1,4 +1,4 @@
-r"""Command line: train a classifier of crystal symmetry, or evaluate a trained one.
+r"""Command line: train a classifier of crystal symmetry, evaluate and compare trained ones.
 
 Train, evaluate and report (data sets are built when they are missing; a run that was killed goes on
 when the same command is given again):
@@ -12,6 +12,10 @@ Evaluate a trained model again, or on every crystal of another file:
 
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo --crystals=other.zip
+
+Compare all the runs below a folder:
+
+    python -m sgan_jax.main --mode=compare --workdir=runs
 
 Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VALUE.
 """
@@ -42,8 +46,9 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate"],
-    "train: build the data if needed, train (or go on), evaluate, report. evaluate: the last two.",
+    ["train", "evaluate", "compare"],
+    "train: build the data if needed, train (or go on), evaluate, report. evaluate: the last two. "
+    "compare: the runs below --workdir in one table, by means over their seeds.",
 )
 _CRYSTALS = flags.DEFINE_string(
     "crystals",
@@ -77,6 +82,9 @@ def main(argv: list[str]) -> None:
     try:
         if len(argv) > 1:
             raise ValueError(f"{argv[1]!r} is not a flag; flags look like --workdir=runs/demo")
+        if _MODE.value == "compare":
+            run_comparison(pathlib.Path(_WORKDIR.value or "runs"))
+            return
         workdir = pathlib.Path(_WORKDIR.value or default_workdir())
         from sgan_jax.training import compiler, hosts  # after the checks: jax takes seconds
 
@@ -137,6 +145,13 @@ def run_evaluation(workdir: pathlib.Path) -> None:
         evaluate.evaluate_crystals(config, workdir, pathlib.Path(_CRYSTALS.value))
     else:
         evaluate.evaluate(config, workdir)
+
+
+def run_comparison(workdir: pathlib.Path) -> None:
+    """Compare the runs at and below a folder; print the table."""
+    from sgan_jax.evaluation import comparison_page
+
+    print(comparison_page.write_comparison(workdir))
 
 
 def given_config() -> ml_collections.ConfigDict | None:

@@ -46,6 +46,18 @@ SPACE_GROUP_SYMBOLS = tuple(
 )
 
 
+_LAST_OF_SYSTEM = {
+    "triclinic": 2,
+    "monoclinic": 15,
+    "orthorhombic": 74,
+    "tetragonal": 142,
+    "trigonal": 167,
+    "hexagonal": 194,
+    "cubic": 230,
+}
+CRYSTAL_SYSTEMS = tuple(_LAST_OF_SYSTEM)
+
+
 def _numbers(*ranges: int | tuple[int, int]) -> tuple[int, ...]:
     ends = [entry if isinstance(entry, tuple) else (entry, entry) for entry in ranges]
     return tuple(number for first, last in ends for number in range(first, last + 1))
@@ -66,16 +78,7 @@ PAPER_SPACE_GROUPS = _numbers(
 def crystal_system(space_group_number: int) -> str:
     """Return the crystal system of a space group, e.g. 'trigonal' (International Tables A)."""
     _check_number(space_group_number)
-    last_numbers = (
-        (2, "triclinic"),
-        (15, "monoclinic"),
-        (74, "orthorhombic"),
-        (142, "tetragonal"),
-        (167, "trigonal"),
-        (194, "hexagonal"),
-        (230, "cubic"),
-    )
-    return next(system for last, system in last_numbers if space_group_number <= last)
+    return next(system for system, last in _LAST_OF_SYSTEM.items() if space_group_number <= last)
 
 
 def centring(space_group_number: int) -> str:
@@ -113,15 +116,18 @@ def class_list(task: str, classes: str, numbers: np.ndarray, min_count: int) -> 
     """Return the classes of a task, in the order of their indices.
 
     Args:
-      task: 'bl' (Bravais lattices, by name) or 'sg' (space groups, by number).
+      task: 'bl' (Bravais lattices, by name), 'sg' (space groups, by number) or 'eg' (extinction
+        groups, by name).
       classes: of 'sg': 'paper' (144 groups), 'all' (230) or 'frequent'.
       numbers: the crystals' space-group numbers [N], which 'frequent' counts.
       min_count: 'frequent' groups have more crystals than this (the paper's rule, section 2.1).
     """
     if task == "bl":
         return BRAVAIS_LATTICES
+    if task == "eg":
+        return tuple(dict.fromkeys(_extinction_names()))
     if task != "sg":
-        raise ValueError(f"task {task!r} is none of 'bl', 'sg'")
+        raise ValueError(f"task {task!r} is none of 'bl', 'sg', 'eg'")
     if classes == "paper":
         return PAPER_SPACE_GROUPS
     if classes == "all":
@@ -143,17 +149,25 @@ def class_indices(task: str, classes: Sequence, numbers: np.ndarray) -> np.ndarr
     -1 where the crystal belongs to no class of the task.
     """
     index_of = {name: index for index, name in enumerate(classes)}
-    of_number = np.full(231, -1, np.int32)
-    for number in range(1, 231):
-        of_number[number] = index_of.get(bravais_lattice(number) if task == "bl" else number, -1)
+    groups = range(1, 231)
+    names = {"bl": map(bravais_lattice, groups), "sg": groups}.get(task) or _extinction_names()
+    of_number = np.array([-1, *(index_of.get(name, -1) for name in names)], np.int32)
     return of_number[np.asarray(numbers, int)]
 
 
 def class_names(task: str, classes: Sequence) -> list[str]:
-    """Return the classes as people read them: 'cubic (F)', '225 Fm-3m'."""
-    if task == "bl":
+    """Return the classes as people read them: 'cubic (F)', '225 Fm-3m', 'orthorhombic Pn-a'."""
+    if task in ("bl", "eg"):
         return list(classes)
     return [f"{number} {SPACE_GROUP_SYMBOLS[number - 1]}" for number in classes]
+
+
+def _extinction_names() -> list[str]:
+    """Return the name of the extinction group of each space group, number 1 first."""
+    # Computed with gemmi, which the other tasks do without.
+    from sgan_jax import extinction
+
+    return [extinction.extinction_group(number).name for number in range(1, 231)]
 
 
 def _check_number(space_group_number: int) -> None:

@@ -67,7 +67,8 @@ def test_every_key_has_a_comment_or_speaks_for_itself():
     source = pathlib.Path(configuration.__file__).read_text()
     body = source[source.index("config = dict(") : source.index("return ml_collections")]
     bare = re.findall(r"^ +(\w+)=(?!dict)[^#]*,$", body, re.MULTILINE)
-    speaking = {"wavelength_angstrom", "prototype_seed", "split_seed", "warmup_steps"}
+    speaking = {"wavelength_angstrom", "split_seed", "warmup_steps"}
+    speaking |= {"synthetic_seed", "prototype_seed", "prototype_crystals"}
     assert set(bare) <= speaking | {"log_every_steps", "v", "w", "y", "h_over_l"}
 
 
@@ -84,7 +85,7 @@ def base(method="sgan", **changes):
 @pytest.mark.parametrize(
     ("changes", "field", "allowed"),
     [
-        ({"task__name": "eg"}, "task.name", "'bl', 'sg'"),
+        ({"task__name": "xy"}, "task.name", "'bl', 'sg', 'eg'"),
         ({"method": "gan"}, "method", "'supervised', 'sgan'"),
         ({"task__classes": "some"}, "task.classes", "'paper', 'all', 'frequent'"),
         ({"instrument__preset": "d2b"}, "instrument.preset", "nist2022"),
@@ -96,7 +97,17 @@ def base(method="sgan", **changes):
         ({"data__labelled_percent": 95}, "data.labelled_percent", "1 to 90"),
         ({"data__labelled_percent": 90}, "data.labelled_percent", "less than 90"),
         ({"data__source": "cif"}, "data.cif_path", "a zip or a tar"),
+        ({"data__source": "synthetic:9+cif"}, "data.cif_path", "a zip or a tar"),
         ({"data__cif_path": "x.zip"}, "data.cif_path", "data.source='cif'"),
+        ({"data__source": "icsd"}, "data.source", "'synthetic', 'prototypes', 'cif'"),
+        ({"data__source": "cif:many"}, "data.source", "'cif:20000'"),
+        ({"data__class_balance": "even"}, "data.class_balance", "'natural', 'uniform'"),
+        ({"data__synthetic_crystals": 0}, "data.synthetic_crystals", "1 or more"),
+        (
+            {"data__source": "synthetic", "data__prototype_path": "x"},
+            "data.prototype_path",
+            "data.source='prototypes'",
+        ),
         ({"gan__soft_labels": True}, "gan.soft_labels", "gan.real_fake_head=True"),
         ({"gan__optimizers": "four"}, "gan.optimizers", "'two', 'three'"),
         ({"method": "supervised", "gan__optimizers": "three"}, "gan.optimizers", "method='sgan'"),

@@ -28,11 +28,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--config=configs/demo.py", "--config.data.cif=x"], "data.cif_path"),
         (["--config=configs/demo.py", "--config.seed=x"], "invalid literal for int()"),
         (["--config=configs/demo.py:sgn"], "method is 'sgn'; use one of 'supervised', 'sgan'"),
-        (["--config=configs/demo.py", "--mode=test"], "<train|evaluate>"),
+        (["--config=configs/demo.py", "--mode=test"], "<train|evaluate|compare>"),
         (["--config=configs/demo.py", "--workdr=x"], "workdr"),
         (["--config=configs/demo.py", "workdir"], "'workdir' is not a flag"),
         (["--config=configs/demo.py", "--crystals=a.zip"], "--mode=evaluate"),
         (["--mode=evaluate", "--workdir=/nowhere"], "train first"),
+        (["--mode=compare", "--workdir=/nowhere"], "/nowhere holds no run"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_status_1(arguments, said):
@@ -46,7 +47,7 @@ def test_a_users_mistake_is_one_line_and_status_1(arguments, said):
 
 def test_help_shows_the_commands():
     finished = run("--help")
-    for words in ("--config=configs/demo.py", "--mode=evaluate", "--crystals", "--workdir"):
+    for words in ("--config=configs/demo.py", "--mode=evaluate", "--mode=compare", "--crystals"):
         assert words in finished.stdout
     assert not finished.stderr
 

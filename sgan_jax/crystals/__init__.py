@@ -1,1 +1,1 @@
-"""Where crystals come from: CIF files and structure prototypes."""
+"""Where crystals come from: CIF files, structure prototypes, statistics of real crystals."""

@@ -135,6 +135,16 @@ class Crystal:
         return sites.expand(self._group, self.fractional, self.stabilisers)
 
     @functools.cached_property
+    def main_sites(self) -> np.ndarray:
+        """One site of each distinct orbit, ascending: the fullest where elements share it."""
+        content = self.content
+        first = sites.first_coincident(
+            self.fractional, content.fractional, content.site_index, self.cell
+        )
+        order = np.argsort(-self.occupancies, kind="stable")
+        return np.sort([order[first[order] == orbit][0] for orbit in np.unique(first)])
+
+    @functools.cached_property
     def _orbits(self) -> list[_Orbit]:
         """Each distinct orbit once, however many elements share it."""
         site_index, _, atoms = self.content

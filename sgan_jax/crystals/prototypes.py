@@ -1,26 +1,22 @@
 """Known structure types, decorated: the source of crystals that needs no file.
 
-A crystal is drawn in this order, each draw uniform: its Bravais lattice (so that the classes of
-task `bl` are balanced), one of that lattice's structure types, one of the type's decorations, an
+A crystal is drawn in this order: its space group (uniform, or as often as real crystals have it),
+and then, each draw uniform, one of that group's structure types, one of the type's decorations, an
 element for each role. The cell is then scaled to the new elements and strained within its crystal
 system, and every coordinate is moved along the directions that its special position leaves free.
 """
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 
-from sgan_jax import symmetry
 from sgan_jax.crystals import sites, type_geometry
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.structure_type import StructureType, read_structure_types
+from sgan_jax.crystals.synthetic_statistics import group_weights
 
 PROTOTYPES: tuple[StructureType, ...] = read_structure_types()
-
-_OF_LATTICE = tuple(
-    tuple(i for i, kind in enumerate(PROTOTYPES) if kind.bravais_lattice == lattice)
-    for lattice in symmetry.BRAVAIS_LATTICES
-)
 
 _LENGTH_SPREAD = 0.015  # standard deviation of each free axis, and of the whole cell, relative
 _ANGLE_SPREAD_DEG = 1.0  # of each free angle
@@ -31,18 +27,43 @@ _MIXED_PROBABILITY = 0.15  # that one role is shared by two elements
 _VACANT_PROBABILITY = 0.05  # that one role is not full
 
 
-def prototype_crystals(count: int, seed: int) -> Iterator[Crystal]:
-    """Yield the crystals of indices 0..count-1 of a seed."""
+def prototype_crystals(count: int, seed: int, class_balance: str) -> Iterator[Crystal]:
+    """Yield the crystals of indices 0..count-1 of a seed, of the built-in types."""
     for index in range(count):
-        yield prototype_crystal(index, seed)
+        yield prototype_crystal(index, seed, class_balance)
 
 
-def prototype_crystal(index: int, seed: int) -> Crystal:
-    """Return crystal `index` of a seed; it depends on the two numbers only."""
+def prototype_crystal(
+    index: int,
+    seed: int,
+    class_balance: str,
+    kinds: tuple[StructureType, ...] = PROTOTYPES,
+) -> Crystal:
+    """Return crystal `index` of a seed; it depends on the arguments only.
+
+    Args:
+      index: 0 or more.
+      seed: 0 or more.
+      class_balance: 'uniform' over the space groups that the types have, or 'natural'.
+      kinds: the structure types.
+    """
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
-    of_lattice = _OF_LATTICE[rng.integers(len(_OF_LATTICE))]
-    kind = PROTOTYPES[of_lattice[rng.integers(len(of_lattice))]]
+    of_group, cumulative = _groups(kinds, class_balance)
+    members = of_group[np.searchsorted(cumulative, rng.random(), side="right")]
+    kind = kinds[members[rng.integers(len(members))]]
     return decorated(kind, rng, f"prototype-{index:06d}")
+
+
+@functools.lru_cache(maxsize=8)
+def _groups(
+    kinds: tuple[StructureType, ...], class_balance: str
+) -> tuple[list[list[int]], np.ndarray]:
+    """Return the types, by index, of each space group, and the groups' cumulative probability."""
+    of_group: dict[int, list[int]] = {}
+    for index, kind in enumerate(kinds):
+        of_group.setdefault(kind.space_group_number, []).append(index)
+    weights = group_weights(class_balance)[list(of_group)]
+    return list(of_group.values()), np.cumsum(weights) / weights.sum()
 
 
 def decorated(kind: StructureType, rng: np.random.Generator, crystal_id: str) -> Crystal:

@@ -23,15 +23,18 @@ import functools
 import importlib.resources
 import tomllib
 from fractions import Fraction
+from importlib.resources.abc import Traversable
 
 import gemmi
 import numpy as np
 
 from sgan_jax import symmetry
 from sgan_jax.crystals import operations, sites
+from sgan_jax.crystals.scattering_lengths import scattering_length_fm
 
 # Published coordinates are rounded: 0.333 for 1/3 in a cell of 20 Å is 0.007 Å off.
 _SPECIAL_POSITION_ANGSTROM = 0.02
+_GROUPS_FILE = "element_groups.toml"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,19 +101,33 @@ class StructureType:
 
 def read_structure_types() -> tuple[StructureType, ...]:
     """Read every table, in the order of the space groups."""
-    folder = importlib.resources.files("sgan_jax.crystals") / "structure_types"
+    folder = _folder()
     tables = {
         entry.name: tomllib.loads(entry.read_text(encoding="utf-8"))
         for entry in folder.iterdir()
         if entry.name.endswith(".toml")
     }
-    groups = tables.pop("element_groups.toml")
+    groups = tables.pop(_GROUPS_FILE)
     kinds = [
         _structure_type(name, entry, groups)
         for table in tables.values()
         for name, entry in table.items()
     ]
     return tuple(sorted(kinds, key=lambda kind: (kind.space_group_number, kind.name)))
+
+
+@functools.cache
+def similar_elements(element: str) -> tuple[str, ...]:
+    """Return the element and those that share a group with it, if it is known how they scatter."""
+    text = (_folder() / _GROUPS_FILE).read_text(encoding="utf-8")
+    groups = [members.split() for members in tomllib.loads(text).values()]
+    similar = [other for members in groups if element in members for other in members]
+    known = [other for other in similar if scattering_length_fm(other) is not None]
+    return tuple(dict.fromkeys([element, *known]))
+
+
+def _folder() -> Traversable:
+    return importlib.resources.files("sgan_jax.crystals") / "structure_types"
 
 
 def prototype_elements(kind: StructureType) -> dict[str, str]:

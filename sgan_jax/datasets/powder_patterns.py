@@ -25,7 +25,7 @@ from absl import logging
 
 from sgan_jax.datasets import builder, catalogue, outcomes
 from sgan_jax.datasets.catalogue import Catalogue
-from sgan_jax.datasets.sources import CifSource, PrototypeSource, Source
+from sgan_jax.datasets.combined_source import make_source
 from sgan_jax.diffraction.instrument import Instrument
 
 _READ_AT_ONCE = 1024
@@ -91,9 +91,13 @@ class PatternDataset:
 def prepare(
     *,
     source: str,
-    cif_path: str | os.PathLike,
+    class_balance: str,
+    synthetic_crystals: int,
+    synthetic_seed: int,
     prototype_crystals: int,
     prototype_seed: int,
+    prototype_path: str | os.PathLike,
+    cif_path: str | os.PathLike,
     symmetry: str,
     b_iso_default: float,
     max_skipped_fraction: float,
@@ -109,18 +113,20 @@ def prepare(
 
     Raises:
       ValueError: more than `max_skipped_fraction` of the files cannot be used.
-      FileNotFoundError: `cif_path` is not there.
+      FileNotFoundError: `cif_path` or `prototype_path` is not there.
     """
-    crystals: Source
-    if source == "prototypes":
-        crystals = PrototypeSource(prototype_crystals, prototype_seed)
-    elif source == "cif":
-        path = pathlib.Path(cif_path).expanduser()
-        if not path.exists():
-            raise FileNotFoundError(f"data.cif_path: there is no file or folder {path}")
-        crystals = CifSource(path, symmetry, b_iso_default)
-    else:
-        raise ValueError(f"data.source {source!r} is none of 'prototypes', 'cif'")
+    crystals = make_source(
+        source=source,
+        class_balance=class_balance,
+        synthetic_crystals=synthetic_crystals,
+        synthetic_seed=synthetic_seed,
+        prototype_crystals=prototype_crystals,
+        prototype_seed=prototype_seed,
+        prototype_path=prototype_path,
+        cif_path=cif_path,
+        symmetry=symmetry,
+        b_iso_default=b_iso_default,
+    )
     identity = json.dumps(builder.identity(crystals, instrument), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     config = builder.PatternConfig(

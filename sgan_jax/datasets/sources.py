@@ -5,27 +5,22 @@ A source is listed in the main process (`items`, cheap) and turned into crystals
 """
 
 import dataclasses
-import hashlib
 import pathlib
 import re
-import zipfile
 from collections.abc import Iterator
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from sgan_jax.crystals import cif, prototypes
+from sgan_jax.crystals import cif, given_prototypes, prototypes, synthetic
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError, SkippedFile
+from sgan_jax.datasets import fingerprints
 
 READER_VERSION = 2
 """Raised whenever the same files give other crystals; part of a data set's name."""
-_SAMPLE = 20  # prototype crystals whose numbers stand for the code that makes them
 
 
 class Source[Item](Protocol):
-    """What the two sources below have in common."""
+    """What the sources have in common."""
 
     @property
     def label(self) -> str:
@@ -61,6 +56,8 @@ class CifSource:
     path: pathlib.Path
     symmetry: str
     b_iso_default: float
+    count: int = 0
+    """How many of the files, spread evenly over their list; 0 is all."""
 
     @property
     def label(self) -> str:
@@ -71,19 +68,25 @@ class CifSource:
         """Return what the crystals depend on, in plain values."""
         return {
             "source": "cif",
-            "fingerprint": fingerprint(self.path),
+            "fingerprint": fingerprints.files_fingerprint(self.path),
             "symmetry": self.symmetry,
             "b_iso_default": self.b_iso_default,
             "reader_version": READER_VERSION,
-        }
+        } | ({"count": self.count} if self.count else {})
 
     def __len__(self) -> int:
         """Count the files; the archive's table of contents is enough."""
-        return sum(1 for _ in cif.cif_members(self.path))
+        files = sum(1 for _ in cif.cif_members(self.path))
+        return min(self.count or files, files)
 
     def items(self) -> Iterator[CifItem]:
         """Yield name and content of each file, in sorted order (a tar's in its own)."""
-        for member in cif.cif_members(self.path):
+        if self.count:
+            files = sum(1 for _ in cif.cif_members(self.path))
+            wanted = {i * files // self.count for i in range(min(self.count, files))}
+        for index, member in enumerate(cif.cif_members(self.path)):
+            if self.count and index not in wanted:
+                continue
             try:
                 yield member.name, member.load()
             except CifError as error:
@@ -111,11 +114,52 @@ class CifSource:
 
 
 @dataclasses.dataclass(frozen=True)
-class PrototypeSource:
-    """The first `count` crystals of the built-in structure types."""
+class SyntheticSource:
+    """The first `count` random crystals of a seed; `class_balance` says of which space groups."""
 
     count: int
     seed: int
+    class_balance: str
+
+    @property
+    def label(self) -> str:
+        """How many crystals of what."""
+        return f"synthetic_{self.count}"
+
+    def identity(self) -> dict[str, object]:
+        """Return what the crystals depend on, in plain values."""
+        return {
+            "source": "synthetic",
+            "count": self.count,
+            "seed": self.seed,
+            "class_balance": self.class_balance,
+            "fingerprint": fingerprints.synthetic_fingerprint(),
+        }
+
+    def __len__(self) -> int:
+        return self.count
+
+    def items(self) -> Iterator[int]:
+        """Yield the crystals' indices."""
+        return iter(range(self.count))
+
+    def name(self, item: int) -> str:
+        """Return the index, in words."""
+        return f"synthetic crystal {item}"
+
+    def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
+        """Return the crystal of an index."""
+        return [synthetic.synthetic_crystal(item, self.seed, self.class_balance)], []
+
+
+@dataclasses.dataclass(frozen=True)
+class PrototypeSource:
+    """The first `count` crystals of known structure types: the built-in ones or a folder's."""
+
+    count: int
+    seed: int
+    class_balance: str
+    path: pathlib.Path | None = None
 
     @property
     def label(self) -> str:
@@ -128,8 +172,9 @@ class PrototypeSource:
             "source": "prototypes",
             "count": self.count,
             "seed": self.seed,
-            "fingerprint": _prototypes_fingerprint(),
-        }
+            "class_balance": self.class_balance,
+            "fingerprint": fingerprints.prototypes_fingerprint(),
+        } | ({"prototypes": fingerprints.files_fingerprint(self.path)} if self.path else {})
 
     def __len__(self) -> int:
         return self.count
@@ -144,47 +189,5 @@ class PrototypeSource:
 
     def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
         """Return the crystal of an index."""
-        return [prototypes.prototype_crystal(item, self.seed)], []
-
-
-def fingerprint(path: pathlib.Path) -> str:
-    """Return a hash that is another one when the files are others; quick, no file is unpacked.
-
-    Of a zip: names, sizes and checksums in its table of contents. Of another single file (a CIF, a
-    tar): its bytes. Of a folder: the names, sizes and modification times of the files in it.
-    """
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
-        stats = [(p.relative_to(path).as_posix(), p.stat()) for p in files]
-        lines = [f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in stats]
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            lines = sorted(f"{m.filename}\t{m.file_size}\t{m.CRC}" for m in archive.infolist())
-    else:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _prototypes_fingerprint() -> str:
-    """Return a hash of the table of structure types and of the first crystals made from it.
-
-    The crystals are there for the code: what draws elements and cells has no version to forget.
-    """
-    digest = hashlib.sha256()
-    for kind in prototypes.PROTOTYPES:
-        digest.update(
-            f"{kind.name} {kind.space_group_number} {kind.roles} {kind.decorations}".encode()
-        )
-        digest.update(_rounded(kind.cell, kind.fractional, kind.rotations, kind.translations))
-    for crystal in prototypes.prototype_crystals(_SAMPLE, seed=0):
-        digest.update(f"{crystal.space_group_number} {crystal.elements}".encode())
-        digest.update(
-            _rounded(crystal.cell, crystal.fractional, crystal.occupancies, crystal.b_iso)
-        )
-    return digest.hexdigest()
-
-
-def _rounded(*arrays: ArrayLike) -> bytes:
-    """Return the arrays' bytes; the same on machines that differ in the last bits."""
-    return b"".join((np.round(array, 6) + 0.0).tobytes() for array in map(np.asarray, arrays))
+        kinds = given_prototypes.structure_types(self.path) if self.path else prototypes.PROTOTYPES
+        return [prototypes.prototype_crystal(item, self.seed, self.class_balance, kinds)], []

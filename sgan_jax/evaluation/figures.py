@@ -151,6 +151,20 @@ def class_distribution(counts: Mapping[str, np.ndarray], names: Sequence[str]) -
     return figure
 
 
+def panels(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure (inches) with axes side by side, in the look of all of them."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    every = list(figure.subplots(1, count, squeeze=False)[0])
+    for axes in every:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(LINE)
+        axes.tick_params(color=LINE, labelcolor=INK, labelsize=8.5)
+        axes.xaxis.label.set(color=MUTED, fontsize=9)
+        axes.yaxis.label.set(color=MUTED, fontsize=9)
+    return figure, every
+
+
 def svg_data_uri(figure: Figure) -> str:
     """Return the figure as a data URI, the same bytes for the same picture."""
     file = io.BytesIO()
@@ -166,14 +180,7 @@ def runs(values: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(LINE)
-    axes.tick_params(color=LINE, labelcolor=INK, labelsize=8.5)
-    axes.xaxis.label.set(color=MUTED, fontsize=9)
-    axes.yaxis.label.set(color=MUTED, fontsize=9)
+    figure, (axes,) = panels(width, height, 1)
     return figure, axes
 
 

@@ -39,6 +39,7 @@ CURVES = (
     ),
 )
 MOST_CONFUSED = 12
+WHATS = {"bl": "Bravais lattice", "sg": "space group", "eg": "extinction group"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,14 @@ class Contents:
 
 def write_report(path: pathlib.Path, contents: Contents) -> None:
     """Write the page; a reader never sees half of it."""
+    page = page_environment().get_template("report.html.j2").render(**page_values(contents))
+    partial = path.with_suffix(".partial")
+    partial.write_text(page, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def page_environment() -> jinja2.Environment:
+    """Return the templates of pages, which may write numbers as `percent` and the like do."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sgan_jax", "evaluation"),
         autoescape=True,
@@ -84,10 +93,7 @@ def write_report(path: pathlib.Path, contents: Contents) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "thousands": thousands, "duration": duration}
-    page = environment.get_template("report.html.j2").render(**page_values(contents))
-    partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    return environment
 
 
 def page_values(contents: Contents) -> dict[str, Any]:
@@ -98,7 +104,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
     return {
         "title": contents.title,
         "metrics": measured,
-        "what": "Bravais lattice" if measured["task"] == "bl" else "space group",
+        "what": WHATS[measured["task"]],
         "margin": accuracy_margin(measured["top1"], measured["examples"]),
         "majority": majority_share(confusion),
         "curves": curve_pictures(contents.history, contents.best_step),

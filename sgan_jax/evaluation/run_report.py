@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 
 from sgan_jax import config as configuration
-from sgan_jax import symmetry
+from sgan_jax import data_source, symmetry
 from sgan_jax.evaluation import report
 from sgan_jax.models import generator as generators
 from sgan_jax.training import experiment, writer
@@ -28,10 +28,9 @@ def contents(
 ) -> report.Contents:
     """Return the contents of a run's report."""
     paper = configuration.base(config.task.name, config.data.labelled_percent, config.method)
-    what = "Bravais lattices" if config.task.name == "bl" else "Space groups"
     sgan = config.method == "sgan"
     return report.Contents(
-        title=f"{what} from powder patterns",
+        title=f"{report.WHATS[config.task.name].capitalize()}s from powder patterns",
         metrics=metrics,
         history=writer.read_metrics(workdir / "metrics.jsonl"),
         best_step=best_step,
@@ -82,14 +81,13 @@ def facts(
     config: ml_collections.ConfigDict, data: experiment.Data, state: Any, best_step: int
 ) -> list[tuple[str, str]]:
     """Return lines about the data and the networks."""
-    built_in = config.data.source == "prototypes"
     instrument = data.instrument
     first, last = instrument.two_theta_deg[[0, -1]]
     networks = {"classifier": state.params}
     if config.method == "sgan":
         networks = state.params._asdict()
     return [
-        ("crystals", "built-in structure types" if built_in else config.data.cif_path),
+        ("crystals", _crystals(config.data)),
         ("patterns in the data set", report.thousands(len(data.dataset))),
         (
             "structure types among them",
@@ -109,3 +107,13 @@ def facts(
             f"of step {report.thousands(best_step)}, the best validation accuracy",
         ),
     ]
+
+
+def _crystals(data: ml_collections.ConfigDict) -> str:
+    """Return in words where the crystals come from, e.g. 'synthetic, open_crystals.zip'."""
+    words = {
+        "synthetic": "synthetic",
+        "prototypes": str(data.prototype_path) or "built-in structure types",
+        "cif": str(data.cif_path),
+    }
+    return ", ".join(words[part.kind] for part in data_source.parse(data.source))

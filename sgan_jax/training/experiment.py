@@ -49,9 +49,13 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     def prepare() -> pathlib.Path:
         return powder_patterns.prepare(
             source=data.source,
-            cif_path=data.cif_path,
+            class_balance=data.class_balance,
+            synthetic_crystals=data.synthetic_crystals,
+            synthetic_seed=data.synthetic_seed,
             prototype_crystals=data.prototype_crystals,
             prototype_seed=data.prototype_seed,
+            prototype_path=data.prototype_path,
+            cif_path=data.cif_path,
             symmetry=data.symmetry,
             b_iso_default=data.b_iso_default,
             max_skipped_fraction=data.max_skipped_fraction,

@@ -47,7 +47,7 @@ class Shutdown:
     """
 
     def __init__(self, agree: Callable[[bool], bool] = bool) -> None:
-        self._agree = agree
+        self.agree = agree  # may be set later, when the hosts have found one another
         self._received: signal.Signals | None = None
         self._raised = False  # the exception that ends a phase with nothing to save
         self._protected = False  # there is something to save
@@ -70,7 +70,7 @@ class Shutdown:
 
     def should_stop(self) -> bool:
         """Say whether to save and end here; all hosts get the same answer."""
-        return self._agree(self._received is not None)
+        return self.agree(self._received is not None)
 
     def protect(self) -> None:
         """From here on there is something to save: a signal ends nothing by itself."""

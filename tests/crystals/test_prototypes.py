@@ -186,19 +186,21 @@ def test_a_crystal_depends_on_seed_and_index_only():
             crystal.b_iso.tobytes(),
         )
 
-    in_order = [facts(crystal) for crystal in prototypes.prototype_crystals(30, seed=3)]
-    backwards = [facts(prototypes.prototype_crystal(i, seed=3)) for i in reversed(range(30))]
+    in_order = [facts(crystal) for crystal in prototypes.prototype_crystals(30, 3, "natural")]
+    backwards = [facts(prototypes.prototype_crystal(i, 3, "natural")) for i in reversed(range(30))]
     assert in_order == backwards[::-1]
-    assert in_order[0] != facts(prototypes.prototype_crystal(0, seed=4))
+    assert in_order[0] != facts(prototypes.prototype_crystal(0, 4, "natural"))
     assert in_order[7][0] == "prototype-000007"
 
 
-def test_bravais_lattices_are_balanced_and_draws_within_their_ranges():
+def test_space_groups_are_balanced_and_draws_within_their_ranges():
     count = 2800
-    crystals = list(prototypes.prototype_crystals(count, seed=0))
-    lattices = Counter(crystal.bravais_lattice for crystal in crystals)
-    expected, deviation = count / 14, np.sqrt(count / 14 * 13 / 14)
-    assert max(abs(lattices[name] - expected) for name in symmetry.BRAVAIS_LATTICES) < 4 * deviation
+    crystals = list(prototypes.prototype_crystals(count, 0, "uniform"))
+    groups = Counter(crystal.space_group_number for crystal in crystals)
+    there = {kind.space_group_number for kind in PROTOTYPES}
+    expected = count / len(there)
+    deviations = [abs(groups[number] - expected) for number in there]
+    assert max(deviations) < 5 * np.sqrt(expected)
 
     b_iso = np.concatenate([crystal.b_iso for crystal in crystals])
     occupancies = np.concatenate([crystal.occupancies for crystal in crystals])
@@ -209,7 +211,7 @@ def test_bravais_lattices_are_balanced_and_draws_within_their_ranges():
 
 
 def test_shared_positions_are_exactly_full():
-    for crystal in prototypes.prototype_crystals(400, seed=1):
+    for crystal in prototypes.prototype_crystals(400, 1, "natural"):
         totals: dict[tuple, float] = defaultdict(float)
         for position, occupancy in zip(crystal.fractional, crystal.occupancies, strict=True):
             totals[tuple(position)] += occupancy

@@ -16,8 +16,12 @@ def settings(tmp_path, instrument) -> dict:
     """Arguments of `prepare` but for the path, in this process alone."""
     return {
         "source": "cif",
+        "class_balance": "natural",
+        "synthetic_crystals": 0,
+        "synthetic_seed": 0,
         "prototype_crystals": 0,
         "prototype_seed": 0,
+        "prototype_path": "",
         "symmetry": "file",
         "b_iso_default": 0.5,
         "max_skipped_fraction": 0.2,

@@ -8,9 +8,9 @@ import tarfile
 import pytest
 from rock_salts import rock_salts, write_zip
 
-from sgan_jax.crystals import prototypes
+from sgan_jax.crystals import prototypes, synthetic
 from sgan_jax.crystals.skipped import CifError
-from sgan_jax.datasets import sources
+from sgan_jax.datasets import fingerprints, sources
 
 
 def cif_source(path: pathlib.Path) -> sources.CifSource:
@@ -21,32 +21,32 @@ def test_fingerprint_of_a_zip_is_its_contents(tmp_path):
     files = rock_salts(5)
     first = write_zip(tmp_path / "a.zip", files)
     again = write_zip(tmp_path / "b.zip", dict(reversed(files.items())))
-    assert sources.fingerprint(first) == sources.fingerprint(again)
+    assert fingerprints.files_fingerprint(first) == fingerprints.files_fingerprint(again)
     name, text = next(iter(files.items()))
     changed = write_zip(tmp_path / "c.zip", files | {name: text.replace("90", "91", 1)})
     renamed = write_zip(tmp_path / "d.zip", {f"x{name}": text for name, text in files.items()})
-    assert len({sources.fingerprint(p) for p in (first, changed, renamed)}) == 3
+    assert len({fingerprints.files_fingerprint(p) for p in (first, changed, renamed)}) == 3
 
 
 def test_fingerprint_of_a_folder_sees_a_touched_file(tmp_path):
     (tmp_path / "in").mkdir()
     file = tmp_path / "in" / "a.cif"
     file.write_text("data_a")
-    before = sources.fingerprint(tmp_path)
-    assert sources.fingerprint(tmp_path) == before
+    before = fingerprints.files_fingerprint(tmp_path)
+    assert fingerprints.files_fingerprint(tmp_path) == before
     os.utime(file, (1, 1))
-    assert sources.fingerprint(tmp_path) != before
+    assert fingerprints.files_fingerprint(tmp_path) != before
 
 
 @pytest.mark.parametrize("name", ["one.cif", "all.tar"])
 def test_fingerprint_of_a_file_is_its_bytes(tmp_path, name):
     path = tmp_path / name
     path.write_text("data_a")
-    before = sources.fingerprint(path)
+    before = fingerprints.files_fingerprint(path)
     os.utime(path, (1, 1))
-    assert sources.fingerprint(path) == before
+    assert fingerprints.files_fingerprint(path) == before
     path.write_text("data_b")
-    assert sources.fingerprint(path) != before
+    assert fingerprints.files_fingerprint(path) != before
 
 
 def test_items_of_zip_folder_and_tar_are_the_same(tmp_path):
@@ -84,21 +84,37 @@ def test_labels_are_fit_for_folders(name, label):
 
 
 def test_prototypes_depend_on_count_seed_table_and_code(monkeypatch):
-    identities = [sources.PrototypeSource(*given).identity() for given in ((5, 0), (6, 0), (5, 1))]
-    assert sources.PrototypeSource(5, 0).identity() == identities[0]
+    given = ((5, 0, "uniform"), (6, 0, "uniform"), (5, 1, "uniform"), (5, 0, "natural"))
+    identities = [sources.PrototypeSource(*arguments).identity() for arguments in given]
+    assert sources.PrototypeSource(*given[0]).identity() == identities[0]
     monkeypatch.setattr(prototypes, "_JITTER_ANGSTROM", 0.031)
-    identities.append(sources.PrototypeSource(5, 0).identity())
+    identities.append(sources.PrototypeSource(*given[0]).identity())
     kinds = list(prototypes.PROTOTYPES)
     kinds[-1] = dataclasses.replace(kinds[-1], fractional=kinds[-1].fractional + 1e-4)
     monkeypatch.setattr(prototypes, "PROTOTYPES", tuple(kinds))
-    identities.append(sources.PrototypeSource(5, 0).identity())
-    assert len({str(identity) for identity in identities}) == 5
+    identities.append(sources.PrototypeSource(*given[0]).identity())
+    assert len({str(identity) for identity in identities}) == 6
 
 
 def test_prototypes_are_made_from_their_index():
-    source = sources.PrototypeSource(3, 0)
+    source = sources.PrototypeSource(3, 0, "natural")
     items = list(source.items())
     assert len(items) == len(source) == 3
     (crystal,), skipped = source.crystals(items[2])
     assert skipped == []
     assert crystal.formula == source.crystals(items[2])[0][0].formula
+
+
+def test_synthetic_crystals_are_made_from_their_index_and_depend_on_the_code(monkeypatch):
+    source = sources.SyntheticSource(3, 0, "natural")
+    assert list(source.items()) == [0, 1, 2] and len(source) == 3
+    (crystal,), skipped = source.crystals(2)
+    assert skipped == []
+    assert crystal.cell == sources.SyntheticSource(9, 0, "natural").crystals(2)[0][0].cell
+    before = source.identity()
+    fingerprints.synthetic_fingerprint.cache_clear()
+    assert source.identity() == before
+    fingerprints.synthetic_fingerprint.cache_clear()
+    monkeypatch.setattr(synthetic, "_B_MEDIAN", 0.61)
+    assert source.identity() != before
+    fingerprints.synthetic_fingerprint.cache_clear()

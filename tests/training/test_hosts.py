@@ -96,6 +96,7 @@ def test_when_a_host_dies_the_others_end_and_the_job_can_be_started_again(
     processes = start(workdir, "--pause=1", processes=2, devices=4)
     wait_for_step(workdir, 4)
     processes[dies].kill()
+    processes[dies].communicate()
     died = time.monotonic()
     written = processes[1 - dies].communicate(timeout=150)[1]
     assert time.monotonic() - died < 120

@@ -95,19 +95,23 @@ def nursery(compiled):
     settings = {
         "PYTHONPATH": os.pathsep.join(paths),
         "OPENBLAS_NUM_THREADS": "1",  # no thread, so that it can fork
+        "OMP_NUM_THREADS": "1",
         "JAX_COMPILATION_CACHE_DIR": str(compiled),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    with subprocess.Popen(
-        [sys.executable, str(HERE / "tiny_run.py")],
-        cwd=HERE.parents[1],
-        env=os.environ | settings,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # jax warns of every fork
-        text=True,
-    ) as process:
+    with (
+        compiled.with_suffix(".stderr").open("w") as log,  # jax warns of every fork
+        subprocess.Popen(
+            [sys.executable, str(HERE / "tiny_run.py")],
+            cwd=HERE.parents[1],
+            env=os.environ | settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
         yield Runs(process)
 
 

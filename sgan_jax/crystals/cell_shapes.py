@@ -1,0 +1,93 @@
+"""Cells of a synthetic crystal: a shape that real cells of its lattice have, and a volume.
+
+Shapes are drawn from a kernel density: the shape of a real crystal of the same Bravais lattice, by
+preference of the same group and of about as many atoms, spread by a little or by a few per cent:
+by little, because many real cells are nearly those of a more symmetric lattice.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from sgan_jax import symmetry
+from sgan_jax.crystals import sites, wyckoff
+from sgan_jax.crystals.synthetic_statistics import SHAPE_SCALE, statistics
+
+_LENGTH_SPREAD = (0.0005, 0.05)  # of ln a/c and ln b/c about a kernel centre, drawn between
+_COSINE_SPREAD = 0.7  # of the cosines, relative to that
+_SIZE_SPREAD = 0.3  # of ln of the number of atoms about a kernel centre's
+_SAME_GROUP = 8.0  # how much likelier a kernel centre of the same group is
+_MOST_COSINE = 0.87  # of an angle of 30 degrees
+
+
+class _Shapes(NamedTuple):
+    log_atoms: np.ndarray  # [s]
+    log_lengths: np.ndarray  # [s, 3], of a/c, b/c, c/c
+    cosines: np.ndarray  # [s, 3]
+    weights: np.ndarray  # [s]
+
+
+def shape(space_group_number: int, atoms: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a metric tensor [3, 3] of determinant 1 that the group's operations keep.
+
+    Args:
+      space_group_number: 1..230.
+      atoms: in the primitive cell.
+      rng: to draw from.
+    """
+    shapes = _shapes(space_group_number)
+    distance = (shapes.log_atoms - np.log(atoms)) / _SIZE_SPREAD
+    weights = shapes.weights * np.exp(-0.5 * distance**2) + 1e-9
+    rotations = _rotations(space_group_number)
+    cumulative = np.cumsum(weights)
+    while True:
+        k = np.searchsorted(cumulative, rng.random() * cumulative[-1])
+        least, most = _LENGTH_SPREAD
+        spread = least * (most / least) ** rng.random() * rng.normal(size=6)
+        lengths = np.exp(shapes.log_lengths[k] + spread[:3])
+        cosines = shapes.cosines[k] + _COSINE_SPREAD * spread[3:]
+        cosines = np.clip(cosines, -_MOST_COSINE, _MOST_COSINE)
+        metric = np.outer(lengths, lengths)
+        metric[[1, 0, 0], [2, 2, 1]] *= cosines
+        metric[[2, 2, 1], [1, 0, 0]] *= cosines
+        metric = (rotations.transpose(0, 2, 1) @ metric @ rotations).mean(axis=0)
+        determinant = np.linalg.det(metric)
+        if determinant > 0.05 * np.prod(np.diag(metric)):
+            return metric / np.cbrt(determinant)
+
+
+def cell(metric: np.ndarray, volume: float) -> sites.Cell:
+    """Return the cell of this shape (determinant 1) and volume (Å³)."""
+    a, b, c, alpha, beta, gamma = sites.cell_of_metric(metric * np.cbrt(volume) ** 2)
+    return a, b, c, _exact(alpha), _exact(beta), _exact(gamma)
+
+
+def _exact(angle_deg: float) -> float:
+    nearest = round(angle_deg)
+    return float(nearest) if abs(angle_deg - nearest) < 1e-9 else angle_deg
+
+
+@functools.cache
+def _rotations(number: int) -> np.ndarray:
+    return np.unique(wyckoff.standard_group(number).rotations, axis=0).astype(np.float64)
+
+
+@functools.cache
+def _shapes(number: int) -> _Shapes:
+    table = statistics()
+    lattice = symmetry.bravais_lattice(number)
+    # The same lattice in the same setting: not an A centring for a C centring.
+    fitting = [
+        symmetry.bravais_lattice(int(group)) == lattice
+        and symmetry.centring(int(group)) == symmetry.centring(number)
+        for group in table.shape_groups
+    ]
+    numbers = table.shapes[fitting] / SHAPE_SCALE
+    same = table.shape_groups[fitting] == number
+    return _Shapes(
+        log_atoms=numbers[:, 0],
+        log_lengths=np.concatenate([numbers[:, 1:3], np.zeros((len(numbers), 1))], axis=1),
+        cosines=numbers[:, 3:],
+        weights=np.where(same, _SAME_GROUP, 1.0),
+    )

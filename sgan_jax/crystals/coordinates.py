@@ -1,0 +1,49 @@
+"""Coordinates of the atoms of a synthetic crystal, as frequent as in real ones of its group."""
+
+import functools
+
+import numpy as np
+
+from sgan_jax.crystals import wyckoff
+from sgan_jax.crystals.synthetic_statistics import BINS, statistics
+
+# Many real crystals are slightly distorted more symmetric ones: they have coordinates near simple
+# fractions, which the peaks of the histograms are, all at once.
+_REGULAR_SPREAD = (0.005, 0.5)  # of a bin, drawn between
+_REGULAR_POWER = 2.0  # that sharpens the histograms
+
+
+def free_numbers(
+    number: int, positions: list[int], regular: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the free numbers [n, 3] (`packing.Orbits`) of orbits on these positions of a group.
+
+    Those of a regular crystal are likely ones, near the centres of their bins.
+    """
+    numbers = rng.random((len(positions), 3))
+    jitter = rng.random((len(positions), 3)) - 0.5
+    if regular:
+        least, most = _REGULAR_SPREAD
+        spread = least * (most / least) ** rng.random()
+        jitter = np.clip(spread * rng.normal(size=jitter.shape), -0.5, 0.5)
+    histograms = _histograms(number, regular)
+    for k, index in enumerate(positions):
+        for axis, cumulative in enumerate(histograms.get(index, ())):
+            chosen = np.searchsorted(cumulative, numbers[k, axis])
+            numbers[k, axis] = (chosen + jitter[k, axis]) / BINS
+    return numbers
+
+
+@functools.cache
+def _histograms(number: int, regular: bool) -> dict[int, np.ndarray]:
+    """Return the cumulative frequencies [freedom, 48] of the free coordinates of positions."""
+    table = statistics()
+    found = {}
+    for group, index, row in table.histogram_positions.tolist():
+        if group == number:
+            freedom = wyckoff.wyckoff_positions(group)[index].freedom
+            counts = table.histograms[row : row + freedom] + 0.5
+            if regular:
+                counts = counts**_REGULAR_POWER
+            found[index] = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    return found

@@ -1,0 +1,63 @@
+"""Atoms of each element spread evenly over the cell: real crystals reflect little at low angles.
+
+Charges and sizes see to that in nature. Here the sum of the long waves of each element's density,
+Σ |mean of exp 2πi(h·x)|² over its atoms and the reciprocal lattice vectors h of d-spacings above
+`LONGEST_ANGSTROM`, is made smaller by moving the atoms down its gradient.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+LONGEST_ANGSTROM = 4.8  # d-spacing, above which waves are made weak
+_STEP = 0.6  # Å² that an atom moves for a unit of the gradient
+
+
+class LongWaves(NamedTuple):
+    """The long waves of a cell's atoms; `long_waves` makes it.
+
+    Attributes:
+      waves: one of each pair h, -h, float64 [q, 3].
+      cartesian: the same in Å⁻¹, times what atoms move for a unit of the gradient [q, 3].
+      mean: float64 [kinds, N], the mean over the atoms of each element.
+      chosen: int [n], the atoms that may move.
+      kind: int [n], their elements.
+    """
+
+    waves: np.ndarray
+    cartesian: np.ndarray
+    mean: np.ndarray
+    chosen: np.ndarray
+    kind: np.ndarray
+
+    def push(self, atoms: np.ndarray) -> np.ndarray:
+        """Return by how much to move the chosen ones of atoms [N, 3], Cartesian in Å [n, 3]."""
+        phases = np.exp(2j * np.pi * (atoms @ self.waves.T))  # [N, q]
+        means = self.mean @ phases  # [kinds, q]
+        slopes = (means[self.kind].conj() * phases[self.chosen]).imag  # [n, q]
+        return slopes @ self.cartesian
+
+
+def long_waves(basis: np.ndarray, kind_of_atom: np.ndarray, chosen: np.ndarray) -> LongWaves:
+    """Return the long waves of a cell.
+
+    Args:
+      basis: of the cell, columns in Å [3, 3].
+      kind_of_atom: int [N], the element of each atom, from 0.
+      chosen: int [n], the atoms that may move.
+    """
+    most = (np.linalg.norm(basis, axis=0) / LONGEST_ANGSTROM).astype(int)  # |h| = |a·h| <= a/d
+    ranges = [range(most[0] + 1), *(range(-limit, limit + 1) for limit in most[1:])]
+    waves = np.array(list(itertools.product(*ranges)), np.float64)
+    waves = waves[waves @ [1e6, 1e3, 1.0] > 0]
+    cartesian = waves @ np.linalg.inv(basis)
+    long = (cartesian**2).sum(axis=1) < 1 / LONGEST_ANGSTROM**2
+    is_kind = kind_of_atom == np.arange(kind_of_atom.max() + 1)[:, None]
+    return LongWaves(
+        waves=waves[long],
+        cartesian=cartesian[long] * (4 * np.pi * _STEP / max(long.sum(), 1)),
+        mean=is_kind / is_kind.sum(axis=1, keepdims=True),
+        chosen=chosen,
+        kind=kind_of_atom[chosen],
+    )

@@ -1,0 +1,137 @@
+"""Make the table of statistics that `synthetic.py` draws from, from a file of real crystals.
+
+    python -m sgan_jax.crystals.fit_synthetic --crystals=open_crystals.zip
+
+The table holds frequencies, never a crystal: how often groups, elements, pairs of elements and
+arrangements of Wyckoff positions occur, how large atoms are, how near they come, histograms of
+coordinates, and kernel centres of cell shapes. What fewer than `LEAST_SHARED` crystals have in
+common is left out. `--leave_out`, a file of crystal ids (the first column), keeps the crystals of a
+test out of it.
+"""
+
+import argparse
+import collections
+import pathlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from sgan_jax import symmetry
+from sgan_jax.crystals import cif, fit_elements, wyckoff
+from sgan_jax.crystals.crystal import Crystal
+from sgan_jax.crystals.synthetic_statistics import BINS, MOST_KINDS, MOST_ORBITS, PATH, SHAPE_SCALE
+
+LEAST_SHARED = 3  # crystals, for an arrangement to be listed
+_SHAPES_OF_GROUP = 64  # kernel centres kept, at most
+_LEAST_COORDINATES = 20  # sites on a position, for a histogram of its own
+
+
+def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
+    """Return the table's arrays (`SyntheticStatistics` says what they are)."""
+    of_group: dict[int, list[Crystal]] = collections.defaultdict(list)
+    for crystal in crystals:
+        of_group[crystal.space_group_number].append(crystal)
+    everyone = [crystal for group in of_group.values() for crystal in group]
+    counts = np.zeros(231, np.int32)
+    sizes = np.zeros((len(symmetry.CRYSTAL_SYSTEMS), MOST_ORBITS + 1, MOST_KINDS + 1), np.int32)
+    lines, position_rows, histogram_rows, histograms, shapes = [], [], [], [], []
+    rng = np.random.default_rng(0)
+    for number in sorted(of_group):
+        members = of_group[number]
+        counts[number] = len(members)
+        orbits = [crystal.main_sites for crystal in members]
+        points = np.concatenate([c.fractional[o] for c, o in zip(members, orbits, strict=True)])
+        positions = wyckoff.indices(number, points)
+        ends = np.cumsum([len(o) for o in orbits])[:-1]
+        of_crystal = np.split(positions, ends)
+        listed, others = _arrangements(members, orbits, of_crystal)
+        lines += [f"{number} {count} {text}" for text, count in listed]
+        system = symmetry.CRYSTAL_SYSTEMS.index(symmetry.crystal_system(number))
+        for orbit_count, kinds in others:
+            sizes[system, min(orbit_count, MOST_ORBITS), min(kinds, MOST_KINDS)] += 1
+        used = np.bincount(positions[positions >= 0])
+        position_rows += [(number, index, used[index]) for index in np.flatnonzero(used)]
+        for index, histogram in _coordinates(number, positions, points):
+            histogram_rows.append((number, index, sum(map(len, histograms))))
+            histograms.append(histogram)
+        chosen = rng.permutation(len(members))[:_SHAPES_OF_GROUP]
+        shapes += [(number, *_shape(members[k])) for k in np.sort(chosen)]
+    return {
+        "group_counts": counts,
+        "arrangements": np.array("\n".join(lines).encode()),
+        "position_counts": np.array(position_rows, np.int32),
+        "histogram_positions": np.array(histogram_rows, np.int16),
+        "histograms": np.concatenate(histograms).astype(np.uint8),
+        "shape_groups": np.array([row[0] for row in shapes], np.uint8),
+        "shapes": np.array([row[1:] for row in shapes], np.int16),
+        "sizes": sizes,
+        **fit_elements.fit(everyone),
+    }
+
+
+def _arrangements(
+    members: list[Crystal], orbits: list[np.ndarray], positions: list[np.ndarray]
+) -> tuple[list[tuple[str, int]], list[tuple[int, int]]]:
+    """Return the shared arrangements with their counts, and the sizes of all other crystals.
+
+    An arrangement is '0.5|7.7', the positions that the orbits of each element are on; a size is how
+    many orbits and elements there are.
+    """
+    texts, sizes = [], []
+    for crystal, chosen, indices in zip(members, orbits, positions, strict=True):
+        parts: dict[str, list[int]] = collections.defaultdict(list)
+        for site, index in zip(chosen, indices, strict=True):
+            parts[crystal.elements[site]].append(int(index))
+        texts.append("|".join(sorted(".".join(map(str, sorted(p))) for p in parts.values())))
+        sizes.append((len(chosen), len(parts)))
+    counts = collections.Counter(texts)
+    listed = sorted((text, n) for text, n in counts.items() if n >= LEAST_SHARED)
+    return listed, [
+        size for text, size in zip(texts, sizes, strict=True) if counts[text] < LEAST_SHARED
+    ]
+
+
+def _coordinates(number, positions, points):
+    """Yield histograms [freedom, BINS] of the free coordinates on each position, maximum 255."""
+    group = wyckoff.standard_group(number)
+    for index, position in enumerate(wyckoff.wyckoff_positions(number)):
+        own = points[positions == index]
+        if position.freedom == 0 or len(own) < _LEAST_COORDINATES:
+            continue
+        images = np.concatenate([wyckoff.images_on(group, position, p) for p in own[:2000]])
+        histogram = np.array(
+            [
+                np.bincount(np.round(images[:, axis] * BINS).astype(int) % BINS, minlength=BINS)
+                for axis in position.axes
+            ]
+        )
+        yield index, np.round(255 * histogram / histogram.max(axis=1, keepdims=True))
+
+
+def _shape(crystal: Crystal) -> tuple[int, ...]:
+    """Return ln of the atoms in the primitive cell, of a/c and b/c, and cosines; scaled."""
+    a, b, c, *angles = crystal.cell
+    atoms = crystal.atoms / symmetry.lattice_points(crystal.space_group_number)
+    numbers = [np.log(atoms), np.log(a / c), np.log(b / c), *np.cos(np.radians(angles))]
+    return tuple(np.clip(np.round(np.array(numbers) * SHAPE_SCALE), -32000, 32000).astype(int))
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
+    parser.add_argument("--leave_out", type=pathlib.Path, help="ids not to use, one a line")
+    parser.add_argument("--to", type=pathlib.Path, default=PATH, help="the table")
+    arguments = parser.parse_args()
+    left_out = set()
+    if arguments.leave_out:
+        left_out = {line.split()[0] for line in arguments.leave_out.read_text().splitlines()}
+    crystals = cif.read_crystals(arguments.crystals, skipped=[])
+    table = fit(crystal for crystal in crystals if crystal.id not in left_out)
+    with arguments.to.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **table)
+    print(f"{arguments.to}: {arguments.to.stat().st_size} bytes, {table['group_counts'].sum()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""Atoms pushed apart until none overlap, each within the freedom of its Wyckoff position."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from sgan_jax.crystals import even_filling, wyckoff
+
+_SPREADING_STEPS, _PUSHING_STEPS = 20, 25
+_SPREADING, _PUSHING = 0.2, 0.4  # of what each pair lacks, in a step
+_LONGEST_MOVE = 0.5  # Å, in a step
+_LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
+_EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by this
+_NEARER_IMAGE = 0.65  # of atoms that are near two images of another one the nearer is enough
+
+
+class Orbits(NamedTuple):
+    """Orbits of one group and how the coordinates of their atoms follow from free numbers.
+
+    Attributes:
+      site_index: int [N], orbit of each atom of the conventional cell.
+      first: int [n], the atom of each orbit that is its site.
+      rotations: float64 [N, 3, 3], the operation that makes each atom from its orbit's site.
+      translations: float64 [N, 3].
+      primitive: int [N / lattice points], the atoms of one primitive cell.
+      origins: float64 [n, 3]; a site is origin + directions·free.
+      directions: float64 [n, 3, 3], columns of zeros where there are fewer than three.
+      free: float64 [n, 3, 3]; free·displacement is the change of the free numbers.
+    """
+
+    site_index: np.ndarray
+    first: np.ndarray
+    rotations: np.ndarray
+    translations: np.ndarray
+    primitive: np.ndarray
+    origins: np.ndarray
+    directions: np.ndarray
+    free: np.ndarray
+
+    def sites(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the sites [n, 3] of free numbers [n, 3]."""
+        return self.origins + (self.directions @ numbers[:, :, None])[:, :, 0]
+
+    def atoms(self, points: np.ndarray) -> np.ndarray:
+        """Return all atoms [N, 3] of sites [n, 3]."""
+        moved = self.rotations @ points[self.site_index][:, :, None]
+        return moved[:, :, 0] + self.translations
+
+
+def orbits(space_group_number: int, positions: list[int]) -> Orbits:
+    """Return the orbits on these positions of a group."""
+    group = wyckoff.standard_group(space_group_number)
+    chosen = [wyckoff.wyckoff_positions(space_group_number)[index] for index in positions]
+    operations = np.concatenate([position.representatives for position in chosen])
+    directions = np.zeros((len(chosen), 3, 3))
+    free = np.zeros((len(chosen), 3, 3))
+    for k, position in enumerate(chosen):
+        directions[k, :, : position.freedom] = position.directions
+        free[k, : position.freedom] = position.projector[list(position.axes)]
+    multiplicities = np.array([position.multiplicity for position in chosen])
+    return Orbits(
+        site_index=np.repeat(np.arange(len(chosen)), multiplicities),
+        first=np.cumsum(multiplicities) - multiplicities,
+        rotations=group.rotations[operations].astype(np.float64),
+        translations=group.translations[operations],
+        primitive=np.flatnonzero(np.concatenate([position.primitive for position in chosen])),
+        origins=np.array([position.origin for position in chosen]),
+        directions=directions,
+        free=free,
+    )
+
+
+def least_ratio_of_fixed(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
+) -> float:
+    """Return the least ratio of a distance to its contact among the sites that cannot move."""
+    fixed = ~placed.directions.any(axis=(1, 2))
+    ratios = _ratios(placed, numbers, basis, contacts)
+    return float(ratios[np.ix_(fixed, fixed[placed.site_index])].min(initial=np.inf))
+
+
+def spread(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.ndarray, kind: np.ndarray
+) -> np.ndarray:
+    """Return free numbers [n, 3] with which the atoms fill the cell more evenly.
+
+    Args:
+      placed: the orbits.
+      numbers: to start from [n, 3].
+      basis: of the cell, columns in Å [3, 3].
+      usual: Å [n, N], the usual distance of each site from each atom, which is gone for.
+      kind: int [n], the element of each orbit, from 0.
+    """
+    inverse = np.linalg.inv(basis)
+    shifts = _shifts(basis, _NEARER_IMAGE * usual.max())
+    waves = even_filling.long_waves(basis, kind[placed.site_index], placed.first)
+    for _ in range(_SPREADING_STEPS):
+        points = placed.sites(numbers)
+        vectors, distances = _apart(placed, points, basis, shifts)
+        push = _SPREADING * _lacking(vectors, distances, usual)
+        push += waves.push(placed.atoms(points))
+        numbers = _moved(placed, numbers, push, inverse)
+    return numbers
+
+
+def pushed_apart(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray, enough: float
+) -> tuple[np.ndarray, float]:
+    """Return free numbers [n, 3] with the atoms that are too near each other pushed apart.
+
+    And the least ratio of a distance between two atoms to their contact.
+
+    Args:
+      placed: the orbits.
+      numbers: to start from [n, 3].
+      basis: of the cell, columns in Å [3, 3].
+      contacts: Å [n, N], the least distance of each site from each atom.
+      enough: the least ratio at which pushing ends.
+    """
+    inverse = np.linalg.inv(basis)
+    shifts = _shifts(basis, _NEARER_IMAGE * contacts.max())
+    best, best_ratio = numbers, -1.0
+    for step in range(_PUSHING_STEPS if placed.directions.any() else 0):
+        vectors, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+        ratio = float((distances.min(axis=2) / contacts).min())
+        if ratio > best_ratio:
+            best, best_ratio = numbers, ratio
+        if ratio > enough + _EASE or (step >= _LOST[0] and best_ratio < _LOST[1]):
+            break
+        push = _PUSHING * _lacking(vectors, distances, contacts)
+        numbers = _moved(placed, numbers, push, inverse)
+    return best, float(_ratios(placed, best, basis, contacts).min())
+
+
+def _lacking(vectors: np.ndarray, distances: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Return for each site the sum of what its distances fall short of, as a vector [n, 3]."""
+    lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
+    return (vectors * lack[..., None]).sum(axis=(1, 2))
+
+
+def _moved(
+    placed: Orbits, numbers: np.ndarray, push: np.ndarray, inverse: np.ndarray
+) -> np.ndarray:
+    """Return the free numbers after a push [n, 3] in Å, which is cut to `_LONGEST_MOVE`."""
+    length = np.linalg.norm(push, axis=1, keepdims=True)
+    push = push * np.minimum(1.0, _LONGEST_MOVE / (length + 1e-12))
+    return numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
+
+
+def crowding(placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.ndarray) -> float:
+    """Return the sum over pairs of how far their distance falls short of `usual` [n, N], squared.
+
+    Relative to it; the least for atoms that fill the cell evenly.
+    """
+    shifts = _shifts(basis, _NEARER_IMAGE * usual.max())
+    _, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+    return float((np.maximum(1.0 - distances.min(axis=2) / usual, 0.0) ** 2).sum())
+
+
+def _ratios(
+    placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
+) -> np.ndarray:
+    shifts = _shifts(basis, contacts.max())
+    _, distances = _apart(placed, placed.sites(numbers), basis, shifts)
+    return distances.min(axis=2) / contacts
+
+
+def _shifts(basis: np.ndarray, reach: float) -> np.ndarray:
+    """Return the lattice vectors [s, 3], Cartesian, that may bring the nearest image.
+
+    0 alone if the cell is wide.
+    """
+    heights = 1 / np.linalg.norm(np.linalg.inv(basis), axis=1)
+    ranges = [(-1.0, 0.0, 1.0) if height < 2 * reach else (0.0,) for height in heights]
+    return np.array(list(itertools.product(*ranges))) @ basis.T
+
+
+def _apart(placed, points, basis, shifts) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors from atoms to sites [n, N, s, 3] and distances, inf of an atom from itself."""
+    difference = points[:, None] - placed.atoms(points)
+    difference -= np.round(difference)
+    vectors = (difference @ basis.T)[:, :, None] + shifts
+    distances = np.sqrt(np.einsum("nask,nask->nas", vectors, vectors))
+    first = placed.first
+    itself = distances[np.arange(len(points)), first]
+    itself[itself < 1e-6] = np.inf
+    distances[np.arange(len(points)), first] = itself
+    return vectors, distances + 1e-9

@@ -1,0 +1,205 @@
+"""Random crystals of any space group, as like real ones as their statistics make them.
+
+A crystal is drawn in this order: an arrangement of Wyckoff positions, elements, a volume, a shape
+of the cell, coordinates. Then atoms that are too near each other are pushed apart, the cell grows a
+little where that is not enough, and what still overlaps, or has another space group than it was
+drawn for, is drawn again.
+"""
+
+import collections
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sgan_jax import symmetry
+from sgan_jax.crystals import (
+    arrangements,
+    cell_shapes,
+    compositions,
+    confirmation,
+    coordinates,
+    packing,
+    sites,
+    wyckoff,
+)
+from sgan_jax.crystals.crystal import Crystal
+from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
+
+OVERLAP, OTHER_GROUP = "overlap", "other space group"  # why a draw is rejected
+
+_MOST_ATTEMPTS = 2000  # to draw a crystal
+_CHANCES = 10  # to place the atoms of an arrangement
+_TRIES = 4  # of a cell and coordinates for a composition, of which the most even is taken
+_TRIES_OF_REGULAR = 10  # whose atoms are not spread out afterwards
+_REGULAR = 0.25  # of the crystals have regular coordinates (`coordinates`)
+_LEAST_RATIO = 0.88  # of a distance to its contact
+_MOST_GROWTH = 1.12  # of the cell's edges, to make room
+_NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
+_B_DEFAULT = 0.5  # Å², of those
+_B_MEDIAN, _B_SPREAD, _B_SPREAD_OF_SITES = 0.6, 0.5, 0.3  # Å², of ln B
+_MIXED, _VACANT = 0.03, 0.02  # of the crystals have a shared, a partly vacant position
+
+
+class Drawn(NamedTuple):
+    """A crystal, and how many were drawn before it and rejected, by reason."""
+
+    crystal: Crystal
+    rejected: collections.Counter[str]
+
+
+def random_crystal(space_group_number: int, seed: int | Sequence[int]) -> Crystal:
+    """Return a random crystal of a space group; it depends on the two arguments only.
+
+    The setting is the standard one: origin choice 1, hexagonal axes, unique axis b.
+
+    Raises:
+      ValueError: the group is none of 1..230.
+    """
+    return draw(space_group_number, seed).crystal
+
+
+def draw(space_group_number: int, seed: int | Sequence[int]) -> Drawn:
+    """Return a random crystal as `random_crystal` does, and what was rejected on the way.
+
+    Raises:
+      ValueError: the group is none of 1..230.
+    """
+    symmetry.crystal_system(space_group_number)  # raises
+    numbers = [seed] if isinstance(seed, int) else list(seed)
+    rng = np.random.default_rng(np.random.SeedSequence([*numbers, space_group_number]))
+    crystal_id = f"synthetic-{space_group_number}-{'-'.join(map(str, numbers))}"
+    rejected: collections.Counter[str] = collections.Counter()
+    while rejected.total() < _MOST_ATTEMPTS:
+        arrangement = arrangements.arrangement(space_group_number, rng)
+        # Several chances for each: else arrangements of many atoms would be rare.
+        for _ in range(_CHANCES):
+            found = _attempt(space_group_number, arrangement, crystal_id, rng)
+            if isinstance(found, Crystal):
+                return Drawn(found, rejected)
+            rejected[found] += 1
+            if found == OTHER_GROUP:
+                break
+    raise RuntimeError(f"no crystal of space group {space_group_number}: {dict(rejected)}")
+
+
+def synthetic_crystal(index: int, seed: int, class_balance: str) -> Crystal:
+    """Return crystal `index` of a seed, of a space group drawn as `class_balance` says.
+
+    Args:
+      index: 0 or more.
+      seed: 0 or more.
+      class_balance: 'natural' (as often as real crystals have the group) or 'uniform'.
+    """
+    return random_crystal(drawn_group(index, seed, class_balance), (seed, index))
+
+
+def drawn_group(index: int, seed: int, class_balance: str) -> int:
+    """Return the space group of crystal `index` of a seed."""
+    cumulative = np.cumsum(group_weights(class_balance))
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+
+
+def _attempt(
+    number: int, arrangement: arrangements.Arrangement, crystal_id: str, rng: np.random.Generator
+) -> Crystal | str:
+    """Return a crystal of an arrangement, or the reason why what was drawn is none."""
+    table = statistics()
+    positions = [index for part in arrangement for index in part]
+    kind_of_orbit = np.repeat(np.arange(len(arrangement)), [len(part) for part in arrangement])
+    placed = packing.orbits(number, positions)
+    multiplicities = np.bincount(placed.site_index)
+    amounts = np.bincount(kind_of_orbit, multiplicities)
+    kinds = compositions.elements(number, amounts, rng)
+    kind = kinds[kind_of_orbit]
+    pairs = np.ix_(kind, kind[placed.site_index])
+    contacts = table.contacts[pairs].astype(np.float64)
+    usual = table.usual_distances[pairs].astype(np.float64)
+    volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))
+
+    regular = rng.random() < _REGULAR
+    cell, numbers = _most_even(number, positions, placed, regular, volume, usual, rng)
+    basis = sites.orthogonalisation(cell)
+    if packing.least_ratio_of_fixed(placed, numbers, basis, contacts) < _LEAST_RATIO / _MOST_GROWTH:
+        return OVERLAP
+    if not regular and placed.directions.any():
+        numbers = packing.spread(placed, numbers, basis, usual, kind_of_orbit)
+    numbers, ratio = packing.pushed_apart(placed, numbers, basis, contacts, _LEAST_RATIO)
+    growth = max(1.0, _LEAST_RATIO / ratio)
+    if growth > _MOST_GROWTH:
+        return OVERLAP
+    a, b, c, alpha, beta, gamma = cell
+    cell = (a * growth, b * growth, c * growth, alpha, beta, gamma)
+    fractional = placed.sites(numbers)
+    if not confirmation.has_group(number, cell, placed, fractional, kind):
+        return OTHER_GROUP
+    return _crystal(number, crystal_id, cell, table.elements[kind], fractional, rng)
+
+
+def _most_even(
+    number: int,
+    positions: list[int],
+    placed: packing.Orbits,
+    regular: bool,
+    volume: float,
+    usual: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[sites.Cell, np.ndarray]:
+    """Draw a few cells and coordinates; return those that the atoms fill most evenly."""
+    atoms = len(placed.site_index) // symmetry.lattice_points(number)
+    free = placed.directions.any() or symmetry.crystal_system(number) != "cubic"
+    drawn = []
+    tries = _TRIES_OF_REGULAR if regular else _TRIES
+    for _ in range(tries if free else 1):
+        numbers = coordinates.free_numbers(number, positions, regular, rng)
+        cell = cell_shapes.cell(cell_shapes.shape(number, atoms, rng), volume)
+        basis = sites.orthogonalisation(cell)
+        drawn.append((packing.crowding(placed, numbers, basis, usual), cell, numbers))
+    _, cell, numbers = min(drawn, key=lambda entry: entry[0])
+    return cell, numbers
+
+
+def _crystal(
+    number: int,
+    crystal_id: str,
+    cell: sites.Cell,
+    elements: np.ndarray,
+    fractional: np.ndarray,
+    rng: np.random.Generator,
+) -> Crystal:
+    """Return the crystal of sites [n, 3] with displacements and, seldom, a disordered position."""
+    group = wyckoff.standard_group(number)
+    names = [str(element) for element in elements]
+    b_iso = np.full(len(names), _B_DEFAULT)
+    if rng.random() > _NO_DISPLACEMENTS:
+        spread = rng.normal(size=len(names) + 1)
+        b_iso = _B_MEDIAN * np.exp(_B_SPREAD * spread[0] + _B_SPREAD_OF_SITES * spread[1:])
+    occupancies = np.ones(len(names))
+    disorder = rng.random()
+    if disorder < _MIXED + _VACANT:
+        disordered = elements == elements[rng.integers(len(elements))]
+        share = round(rng.uniform(0.05, 0.5), 3)
+        occupancies[disordered] = 1 - share
+        other = None
+        if disorder < _MIXED:
+            other = compositions.substitute(str(elements[disordered][0]), names, rng)
+        if other is not None:
+            rows = np.flatnonzero(disordered)
+            names += [other] * len(rows)
+            fractional = np.concatenate([fractional, fractional[rows]])
+            b_iso = np.concatenate([b_iso, b_iso[rows]])
+            occupancies = np.concatenate([occupancies, np.full(len(rows), share)])
+    return Crystal(
+        id=crystal_id,
+        cell=cell,
+        elements=tuple(names),
+        fractional=sites.wrapped(fractional),
+        occupancies=occupancies,
+        b_iso=b_iso,
+        u_aniso=np.full((len(names), 6), np.nan),
+        rotations=group.rotations,
+        translations=group.translations,
+        space_group_number=number,
+        source="synthetic",
+    )

@@ -1,0 +1,70 @@
+"""Hashes of what crystals are made from: other files, tables or code give another one."""
+
+import functools
+import hashlib
+import pathlib
+import zipfile
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sgan_jax.crystals import prototypes, synthetic, synthetic_statistics
+from sgan_jax.crystals.crystal import Crystal
+
+_SAMPLE = 20  # made crystals whose numbers stand for the code that makes them
+
+
+def files_fingerprint(path: pathlib.Path) -> str:
+    """Return a hash that is another one when the files are others; quick, no file is unpacked.
+
+    Of a zip: names, sizes and checksums in its table of contents. Of another single file (a CIF, a
+    tar): its bytes. Of a folder: the names, sizes and modification times of the files in it.
+    """
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        stats = [(p.relative_to(path).as_posix(), p.stat()) for p in files]
+        lines = [f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in stats]
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            lines = sorted(f"{m.filename}\t{m.file_size}\t{m.CRC}" for m in archive.infolist())
+    else:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def prototypes_fingerprint() -> str:
+    """Return a hash of the table of structure types and of the first crystals made from it.
+
+    The crystals are there for the code: what draws elements and cells has no version to forget.
+    """
+    digest = hashlib.sha256()
+    for kind in prototypes.PROTOTYPES:
+        digest.update(
+            f"{kind.name} {kind.space_group_number} {kind.roles} {kind.decorations}".encode()
+        )
+        digest.update(_rounded(kind.cell, kind.fractional, kind.rotations, kind.translations))
+    _update(digest, prototypes.prototype_crystals(_SAMPLE, 0, "uniform"))
+    return digest.hexdigest()
+
+
+@functools.cache
+def synthetic_fingerprint() -> str:
+    """Return a hash of the table of statistics and of the first crystals drawn from it."""
+    digest = hashlib.sha256(synthetic_statistics.PATH.read_bytes())
+    _update(digest, (synthetic.synthetic_crystal(i, 0, "uniform") for i in range(_SAMPLE)))
+    return digest.hexdigest()
+
+
+def _update(digest: "hashlib._Hash", crystals: Iterable[Crystal]) -> None:
+    for crystal in crystals:
+        digest.update(f"{crystal.space_group_number} {crystal.elements}".encode())
+        digest.update(
+            _rounded(crystal.cell, crystal.fractional, crystal.occupancies, crystal.b_iso)
+        )
+
+
+def _rounded(*arrays: ArrayLike) -> bytes:
+    """Return the arrays' bytes; the same on machines that differ in the last bits."""
+    return b"".join((np.round(array, 6) + 0.0).tobytes() for array in map(np.asarray, arrays))

@@ -1,0 +1,74 @@
+"""Accuracy against the labelled percentage, as the paper's Fig. 9."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from sgan_jax.evaluation import figures
+
+MARKERS = "osD^vP"
+APART = 1.015  # factor between the lines' points, so that error bars do not hide one another
+
+
+class Series(NamedTuple):
+    """One line: (labelled %, mean accuracy, standard deviation or None), both as fractions."""
+
+    label: str
+    points: Sequence[tuple[float, float, float | None]]
+
+
+class Panel(NamedTuple):
+    """One task."""
+
+    title: str
+    series: Sequence[Series]
+
+
+def accuracy_over_labelled(panels: Sequence[Panel]) -> Figure:
+    """Draw a panel a task and a line a method; a mean of one run has no error bar."""
+    percents = sorted({x for panel in panels for each in panel.series for x, _, _ in each.points})
+    figure, axes = figures.panels(4.4 * len(panels), 3.6, len(panels))
+    labels = list(dict.fromkeys(each.label for panel in panels for each in panel.series))
+    for ax, panel in zip(axes, panels, strict=True):
+        ax.set_title(panel.title, color=figures.INK, fontsize=10, loc="left")
+        ax.set_xlabel("labelled patterns (%)")
+        ax.set_ylabel("test accuracy (%)")
+        ax.grid(axis="y", color=figures.LINE, lw=0.6)
+        ax.set_axisbelow(True)
+        for series in panel.series:
+            _draw_line(ax, series, labels.index(series.label), len(labels))
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(FixedLocator(percents))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(percents, [f"{percent:g}" for percent in percents])
+        if percents:
+            ax.set_xlim(percents[0] / 1.25, percents[-1] * 1.25)
+        if any(series.points for series in panel.series):
+            ax.legend(frameon=False, fontsize=8.5, labelcolor=figures.INK)
+        else:
+            ax.text(0.5, 0.5, "no finished run", transform=ax.transAxes, ha="center")
+    return figure
+
+
+def _draw_line(axes: Axes, series: Series, place: int, places: int) -> None:
+    if not series.points:
+        return
+    color = figures.SERIES[place % len(figures.SERIES)]
+    shift = APART ** (place - (places - 1) / 2)
+    x = [percent * shift for percent, _, _ in series.points]
+    axes.errorbar(
+        x,
+        [100 * mean for _, mean, _ in series.points],
+        yerr=[100 * (math.nan if d is None else d) for _, _, d in series.points],
+        color=color,
+        lw=1.4,
+        ls=("-", "--", ":")[place // len(figures.SERIES) % 3],
+        marker=MARKERS[place % len(MARKERS)],
+        ms=4.5,
+        capsize=3,
+        label=series.label,
+    )

@@ -1,0 +1,1 @@
+"""Answers for measured patterns: file formats, and the way to the model's grid."""

@@ -1,0 +1,175 @@
+"""A measured pattern -> what the model sees: its wavelength, its grid, its peak widths.
+
+A reflection of spacing d is measured at 2θm, sin θm = λm / 2d, and the model expects it at 2θ,
+sin θ = λ / 2d. Its integrated intensity is proportional to the Lorentz factor L = 1 / (sin²θ cosθ);
+as a density over 2θ it scales with the stretching of the axis:
+
+    y(2θ) = y_m(2θm) · L(θ) / L(θm) · d2θm / d2θ
+          = y_m(2θm) · (λm² cosθm) / (λ² cosθ) · (λm cosθ) / (λ cosθm) = y_m(2θm) (λm / λ)³
+
+so that at equal d the intensities differ by a constant only, which the normalisation takes away. A
+peak of FWHM w_m becomes one of w_m d2θ/d2θm = w_m (λ cosθm) / (λm cosθ). Where that is narrower
+than the model's peaks, the pattern is convolved with the Gaussian that is missing, which keeps
+areas and so lowers the heights; where it is wider it stays: what wide peaks hide is not known.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy.interpolate import Akima1DInterpolator
+
+from sgan_jax.diffraction import peak_shape
+from sgan_jax.diffraction.instrument import Instrument
+from sgan_jax.measured import background as backgrounds
+from sgan_jax.measured import peak_widths
+from sgan_jax.measured.pattern import MeasuredPattern, PatternError
+from sgan_jax.measured.peak_widths import PeakWidths
+
+_GAP_STEPS = 3.5  # a wider hole than so many steps is not interpolated over
+_MIN_SHARE = 0.2  # of the model's grid that must have been measured
+_REACH = 4.0  # standard deviations to which the Gaussian of the convolution goes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ModelPattern:
+    """What the model sees of a measured pattern, and how it came about.
+
+    Attributes:
+        measured: the pattern as the instrument gave it.
+        background: under the measured pattern, at its angles [n]; NaN where the direct beam and
+            the shadow of its stop make it no pattern.
+        widths: of the measured peaks, over the measured 2θ; None where too few stood out.
+        instrument: the model's, with its grid.
+        intensity: float32 [points] on that grid, maximum 1, not negative; 0 where not measured.
+        inside: bool [points], where the grid was measured.
+    """
+
+    measured: MeasuredPattern
+    background: np.ndarray
+    widths: PeakWidths | None
+    instrument: Instrument
+    intensity: np.ndarray
+    inside: np.ndarray
+
+
+def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern:
+    """Return a measured pattern as the model's instrument would have measured it.
+
+    Raises:
+        PatternError: the wavelength is unknown, or too little of the model's range was measured.
+    """
+    wavelength = measured.known_wavelength()
+    begin = backgrounds.beam_stop_end(measured.two_theta_deg, measured.intensity)
+    x, y = measured.two_theta_deg[begin:], measured.intensity[begin:]
+    under = backgrounds.background(x, y)
+    net = y - under
+    widths = peak_widths.measure_widths(x, net, _errors(measured, net))
+
+    true_2theta = x - measured.zero_deg
+    sine = np.sin(np.radians(true_2theta) / 2.0) * instrument.wavelength_angstrom / wavelength
+    reachable = (sine > 0.0) & (sine < 1.0)
+    mapped = 2.0 * np.degrees(np.arcsin(sine[reachable]))
+    density, inside = _average(mapped, net[reachable], instrument)
+    if inside.mean() < _MIN_SHARE:
+        raise PatternError(
+            measured.file,
+            None,
+            f"with λ = {wavelength:g} Å, {inside.mean():.0%} of the model's range "
+            f"({_d_range(instrument)}) was measured; {_MIN_SHARE:.0%} are needed. Is the "
+            "wavelength right?",
+        )
+    if widths is not None:
+        density = _widen(density, inside, _missing_width(widths, measured, instrument), instrument)
+    density = np.where(inside, np.maximum(density, 0.0), 0.0)
+    maximum = density.max()
+    if not maximum > 0.0:
+        raise PatternError(measured.file, None, "nothing stands above the background")
+    under = np.concatenate([np.full(begin, np.nan), under])
+    return ModelPattern(
+        measured, under, widths, instrument, (density / maximum).astype(np.float32), inside
+    )
+
+
+def _errors(measured: MeasuredPattern, net: np.ndarray) -> np.ndarray:
+    """Return the standard errors [n]; where they are unknown, of the scatter between neighbours."""
+    # Second differences of white noise have a deviation of √6; 1.4826 turns a median into one.
+    second = np.abs(np.diff(net, 2))
+    scatter = 1.4826 * np.median(second) / np.sqrt(6.0)
+    if measured.sigma is None:
+        return np.full(len(net), scatter)
+    sigma = measured.sigma[-len(net) :]
+    return np.where(np.isnan(sigma), scatter, sigma)
+
+
+def _average(
+    two_theta_deg: np.ndarray, intensity: np.ndarray, instrument: Instrument
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return means over the cells of the grid [points], and where the grid was measured.
+
+    Finer steps are averaged and coarser ones interpolated by the same integral of a smooth curve.
+    """
+    grid, half = instrument.two_theta_deg, instrument.two_theta_step_deg / 2.0
+    values, inside = np.zeros(len(grid)), np.zeros(len(grid), bool)
+    if len(two_theta_deg) < 2:
+        return values, inside
+    step = np.diff(two_theta_deg)
+    gaps = np.flatnonzero(step > _GAP_STEPS * np.median(step)) + 1
+    for part in np.split(np.arange(len(two_theta_deg)), gaps):
+        if len(part) < 4:
+            continue
+        x = two_theta_deg[part]
+        # A grid point is measured where its whole cell was, up to half a step of either grid.
+        margin = min(half, (x[1] - x[0]) / 2.0) + 1e-9
+        covered = (grid - half >= x[0] - margin) & (grid + half <= x[-1] + margin)
+        integral = Akima1DInterpolator(x, intensity[part], method="makima").antiderivative()
+        lower = np.clip(grid[covered] - half, x[0], x[-1])
+        upper = np.clip(grid[covered] + half, x[0], x[-1])
+        values[covered] = (integral(upper) - integral(lower)) / (upper - lower)
+        inside |= covered
+    return values, inside
+
+
+def _missing_width(
+    widths: PeakWidths, measured: MeasuredPattern, instrument: Instrument
+) -> np.ndarray:
+    """Return the FWHM [points] that the measured peaks lack; 0 where they are as wide."""
+    grid = instrument.two_theta_deg
+    wavelength = measured.known_wavelength()
+    sine = np.sin(np.radians(grid) / 2.0) * wavelength / instrument.wavelength_angstrom
+    sine = np.minimum(sine, 0.999)
+    at = 2.0 * np.degrees(np.arcsin(sine))
+    stretch = instrument.wavelength_angstrom * np.sqrt(1.0 - sine**2)
+    stretch = stretch / (wavelength * np.cos(np.radians(grid) / 2.0))
+    mapped = widths.fwhm_deg(at + measured.zero_deg) * stretch
+    wanted, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(grid))
+    return np.sqrt(np.maximum(wanted**2 - mapped**2, 0.0))
+
+
+def _widen(
+    density: np.ndarray, inside: np.ndarray, fwhm_deg: np.ndarray, instrument: Instrument
+) -> np.ndarray:
+    """Convolve with Gaussians of the width at each point; what was not measured does not count."""
+    step = instrument.two_theta_step_deg
+    deviation = fwhm_deg / np.sqrt(8.0 * np.log(2.0)) / step  # in points
+    reach = int(np.ceil(_REACH * deviation.max()))
+    total, weight = np.zeros(len(density)), np.zeros(len(density))
+    points = len(density)
+    narrow = np.maximum(deviation, 0.1)  # exp(-50) beside the point itself: no convolution
+    area = np.zeros(points)
+    for offset in range(-reach, reach + 1):
+        area += np.exp(-0.5 * (offset / narrow) ** 2)
+    for offset in range(-reach, reach + 1):
+        to = slice(max(offset, 0), points + min(offset, 0))
+        source = slice(max(-offset, 0), points + min(-offset, 0))
+        share = np.exp(-0.5 * (offset / narrow[source]) ** 2) / area[source] * inside[source]
+        total[to] += share * density[source]
+        weight[to] += share
+    return np.where(inside, total / np.maximum(weight, 1e-6), 0.0)
+
+
+def _d_range(instrument: Instrument) -> str:
+    low, high = (
+        instrument.wavelength_angstrom / (2.0 * np.sin(np.radians(angle) / 2.0))
+        for angle in (instrument.two_theta_end_deg, instrument.two_theta_start_deg)
+    )
+    return f"d = {low:.2f} to {high:.0f} Å"

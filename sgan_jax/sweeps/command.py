@@ -1,0 +1,194 @@
+"""The command line of launch/sweep.py: read, check and show a sweep, then run or submit it."""
+
+import pathlib
+import re
+import shlex
+import sys
+from typing import NamedTuple
+
+import yaml
+from absl import app, flags, logging
+
+from sgan_jax import config as configuration
+from sgan_jax.evaluation import run_folder
+from sgan_jax.sweeps import here, indexed_job, slurm_array, sweep_file
+
+_RUNS_DIR = flags.DEFINE_string(
+    "runs_dir", None, "Folder of the runs' folders. Default: runs/<sweep file>."
+)
+_PARALLEL = flags.DEFINE_integer(
+    "parallel", 1, "How many runs at once; here, they share the GPUs out.", lower_bound=1
+)
+_BACKEND = flags.DEFINE_enum(
+    "backend",
+    "here",
+    ["here", "slurm", "k8s"],
+    "here: on this machine. slurm: submit a job array. k8s: write an Indexed Job to <sweep>.yaml.",
+)
+_DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what would be done, and do nothing.")
+_ONLY = flags.DEFINE_string("only", "", "Regular expression: only runs whose name it is found in.")
+_SLURM = flags.DEFINE_list(
+    "slurm", [], "With --backend=slurm: submitit's options, e.g. partition=gpu,time=720."
+)
+_IMAGE = flags.DEFINE_string("image", "sgan_jax:latest", "With --backend=k8s: the image.")
+_CLAIM = flags.DEFINE_string(
+    "claim", "sgan-jax", "With --backend=k8s: the claim of the volume that holds --runs_dir."
+)
+_MOUNT = flags.DEFINE_string("mount", "/work", "With --backend=k8s: where that volume is mounted.")
+_GPUS = flags.DEFINE_integer("gpus", 1, "With --backend=k8s: GPUs a run.", lower_bound=0)
+
+
+class State(NamedTuple):
+    """A run of the sweep and how far it is."""
+
+    run: sweep_file.Run
+    step: int
+    finished: bool
+
+    def text(self) -> str:
+        """Return 'finished', 'to go on after step 150' or 'to start'."""
+        if self.finished:
+            return "finished"
+        return f"to go on after step {self.step}" if self.step else "to start"
+
+
+def states(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> list[State]:
+    """Return how far each run is.
+
+    Raises:
+      ValueError: a folder holds a run of another configuration.
+    """
+    found = []
+    for run in runs:
+        there = run_folder.read(runs_dir / run.name)
+        if there is None:
+            found.append(State(run, step=0, finished=False))
+            continue
+        if changed := configuration.differences(there.config, run.config):
+            raise ValueError(
+                f"{there.path} holds a run of another configuration ({'; '.join(changed)}); "
+                "give another --runs_dir, or move that run away"
+            )
+        found.append(State(run, there.step, finished=there.metrics is not None))
+    return found
+
+
+def main(argv: list[str]) -> None:
+    """Do what the flags say; end with one line where the user can mend it."""
+    try:
+        sys.exit(run_sweep(argv[1:]))
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def run_sweep(arguments: list[str]) -> int:
+    """Run or submit the sweep; return the exit status."""
+    settings = [each for each in arguments if each.startswith("--config.")]
+    files = [each for each in arguments if each not in settings]
+    if len(files) != 1:
+        raise ValueError(
+            "give one sweep file, like configs/sweeps/smoke.py, and settings as --config.KEY=VALUE"
+        )
+    path = pathlib.Path(files[0])
+    runs_dir = pathlib.Path(_RUNS_DIR.value or pathlib.Path("runs", path.stem))
+    every = states(_chosen(sweep_file.read(path, settings)), runs_dir)
+    to_do = [state for state in every if not state.finished]
+    logging.info("%d runs in %s, %d finished", len(every), runs_dir, len(every) - len(to_do))
+    if _DRY_RUN.value:
+        for state in every:
+            print(f"# {state.run.name}: {state.text()}")
+            if not state.finished:
+                print(shlex.join(state.run.command(runs_dir)))
+        return 0
+    if _BACKEND.value == "here":
+        return _run_here(to_do, runs_dir, done=len(every) - len(to_do))
+    if not to_do:
+        logging.info("nothing is left to do")
+    elif _BACKEND.value == "slurm":
+        _submit_to_slurm(to_do, runs_dir, path.stem)
+    else:
+        _write_indexed_job(to_do, runs_dir, path.stem)
+    return 0
+
+
+def _chosen(runs: list[sweep_file.Run]) -> list[sweep_file.Run]:
+    try:
+        chosen = [run for run in runs if re.search(_ONLY.value, run.name)]
+    except re.error as error:
+        raise ValueError(f"--only={_ONLY.value} is no regular expression: {error}") from error
+    if not chosen:
+        raise ValueError(f"--only={_ONLY.value} is in none of {', '.join(r.name for r in runs)}")
+    return chosen
+
+
+def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
+    jobs = [
+        here.Job(run.name, run.command(runs_dir), runs_dir / run.name, steps=run.config.train.steps)
+        for run, _, _ in to_do
+    ]
+    outcome = here.run_all(jobs, parallel=_PARALLEL.value, gpus=here.visible_gpus(), done=done)
+    if outcome.stopped:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return here.STOPPED
+    failed = outcome.failed()
+    if done or len(failed) < len(jobs):
+        from sgan_jax.evaluation import comparison_page  # not sooner: matplotlib takes a second
+
+        print(comparison_page.write_comparison(runs_dir))
+    if failed:
+        print(
+            f"{len(failed)} of {len(jobs)} runs failed: {', '.join(failed)}; "
+            "the same command tries them again",
+            file=sys.stderr,
+        )
+    return 1 if failed else 0
+
+
+def _submit_to_slurm(to_do: list[State], runs_dir: pathlib.Path, name: str) -> None:
+    pairs = [option.partition("=") for option in _SLURM.value]
+    if wrong := [key for key, sign, _ in pairs if not sign]:
+        raise ValueError(f"--slurm={wrong[0]} is not KEY=VALUE")
+    folder = runs_dir / "slurm"
+    job = slurm_array.submit(
+        [state.run.command(runs_dir.resolve()) for state in to_do],
+        folder=folder,
+        name=name,
+        parallel=_PARALLEL.value,
+        options={key: value for key, _, value in pairs},
+    )
+    print(
+        f"submitted {len(to_do)} runs as the Slurm array {job}: squeue --me; output in {folder}. "
+        "When it is through, the same command submits what is not finished; "
+        f"python -m sgan_jax.main --mode=compare --workdir={runs_dir} compares"
+    )
+
+
+def _write_indexed_job(to_do: list[State], runs_dir: pathlib.Path, name: str) -> None:
+    job = indexed_job.manifest(
+        [state.run.command(runs_dir, ("python", "-m", "sgan_jax.main")) for state in to_do],
+        name=name,
+        image=_IMAGE.value,
+        claim=_CLAIM.value,
+        mount=_MOUNT.value,
+        gpus=_GPUS.value,
+        parallel=_PARALLEL.value,
+    )
+    file = pathlib.Path(f"{name}.yaml")
+    file.write_text(yaml.safe_dump(job, sort_keys=False, width=1000))
+    print(f"wrote {file} with {len(to_do)} runs: kubectl apply -f {file}")
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parse the flags; --config.KEY=VALUE are the runs' and stay."""
+    settings = [each for each in argv if each.startswith("--config.")]
+    try:
+        rest = flags.FLAGS([each for each in argv if each not in settings])
+    except flags.Error as error:
+        sys.exit(f"error: {error} (--help lists the flags)")
+    return rest + settings
+
+
+def run() -> None:
+    """Start the program."""
+    logging.set_verbosity(logging.INFO)
+    app.run(main, flags_parser=parse_flags)

@@ -1,0 +1,192 @@
+"""Run commands on this machine, N at a time, whatever becomes of each.
+
+A child is led by this process alone: it has a process group of its own, so that Ctrl-C on the
+terminal reaches it once, from here, and not a second time while it saves.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from types import FrameType
+from typing import NamedTuple
+
+import tqdm
+
+from sgan_jax.evaluation import run_folder
+
+POLL_SECONDS = 0.2
+LOG = "output.log"  # in a run's folder: all that its processes said, one start after another
+STOPPED = 75  # exit status (EX_TEMPFAIL), of a run and of a sweep: the same command goes on
+SAME_SECONDS = (
+    2.0  # `uv run` and others hand on what the terminal has sent to all: one order, twice
+)
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A command line and the folder of its run; `steps` of the whole run, 0 where not known."""
+
+    name: str
+    command: Sequence[str]
+    workdir: pathlib.Path
+    steps: int = 0
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What became of the jobs."""
+
+    statuses: dict[str, int] = dataclasses.field(default_factory=dict)  # of those that ended
+    stopped: bool = False  # by a signal
+
+    def failed(self) -> list[str]:
+        """Return the names of the jobs that ended with an error."""
+        return [name for name, status in self.statuses.items() if status]
+
+
+class _Running:
+    def __init__(self, job: Job, shown_gpus: str | None) -> None:
+        job.workdir.mkdir(parents=True, exist_ok=True)
+        self.job, self.began = job, time.monotonic()
+        self.total = job.steps
+        environment = {"CUDA_VISIBLE_DEVICES": shown_gpus} if shown_gpus is not None else {}
+        with (job.workdir / LOG).open("ab") as log:
+            self.process = subprocess.Popen(
+                job.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+                process_group=0,
+            )
+
+    def progress(self) -> str:
+        """Return 'NAME 150/300', the step that the run has told of last and how many it has."""
+        folder = self.job.workdir
+        self.total = self.total or run_folder.total_steps(folder) or 0
+        return f"{self.job.name} {run_folder.last_step(folder)}/{self.total or '?'}"
+
+
+def run_all(
+    jobs: Sequence[Job], *, parallel: int, gpus: Sequence[str] = (), done: int = 0
+) -> Outcome:
+    """Run the jobs, `parallel` at a time; a failure stops none of the others.
+
+    SIGINT, SIGTERM and SIGHUP go to the children, which save and end; a second one kills them.
+
+    Args:
+      jobs: in the order in which they start.
+      parallel: how many run at once.
+      gpus: their numbers, shared out among the jobs that run at once; none: nothing is hidden.
+      done: how many runs the sweep has besides, for the progress bar.
+    """
+    shares = share_out(gpus, parallel)
+    waiting, outcome = collections.deque(jobs), Outcome()
+    running: dict[int, _Running] = {}
+    with _progress_bar(done, len(jobs)) as bar, _caught() as signals:
+        while running or (waiting and not outcome.stopped):
+            for place in range(parallel):
+                if place not in running and waiting and not signals:
+                    running[place] = _Running(waiting.popleft(), shares[place])
+            for place, child in list(running.items()):
+                if (status := child.process.poll()) is not None:
+                    del running[place]
+                    outcome.statuses[child.job.name] = status
+                    bar.update(1)
+                    _tell(bar, _ended(child, status))
+            if signals and not outcome.stopped:
+                outcome.stopped = True
+                # A closed terminal is no reason to end without saving.
+                first = signals[0].signum
+                _send(signal.SIGTERM if first == signal.SIGHUP else first, running)
+                _tell(bar, f"stopping {len(running)} runs, they save first; once more kills them")
+            elif signals and signals[-1].time > signals[0].time + SAME_SECONDS:
+                _send(signal.SIGKILL, running)
+            bar.set_postfix_str(", ".join(child.progress() for child in running.values()))
+            time.sleep(POLL_SECONDS)
+    return outcome
+
+
+def visible_gpus() -> list[str]:
+    """Return the numbers of the GPUs that a run may use here; none where there is no GPU."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [gpu for gpu in given.split(",") if gpu.strip()]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True)
+    return [str(k) for k in range(len(listed.stdout.splitlines()))] if not listed.returncode else []
+
+
+def share_out(gpus: Sequence[str], parallel: int) -> list[str | None]:
+    """Return what each of the jobs that run at once sees of the GPUs, None for all that there is.
+
+    Two runs on one GPU would each take most of its memory.
+    """
+    if not gpus or parallel == 1:
+        return [None] * parallel
+    if parallel > len(gpus):
+        raise ValueError(
+            f"--parallel={parallel} but there are {len(gpus)} GPUs; use at most {len(gpus)}"
+        )
+    each = len(gpus) // parallel
+    return [",".join(gpus[k * each : (k + 1) * each]) for k in range(parallel)]
+
+
+def _send(signum: int, running: dict[int, _Running]) -> None:
+    for child in running.values():
+        child.process.send_signal(signum)
+
+
+def _ended(child: _Running, status: int) -> str:
+    seconds = time.monotonic() - child.began
+    log = child.job.workdir / LOG
+    if status == 0:
+        return f"{child.job.name}: done in {seconds:.0f} s"
+    said = log.read_text(errors="replace").strip().splitlines()
+    word = "stopped" if status == STOPPED else "FAILED"
+    return f"{child.job.name}: {word}, status {status}; {said[-1] if said else 'no word'} ({log})"
+
+
+def _progress_bar(done: int, to_do: int) -> tqdm.tqdm:
+    return tqdm.tqdm(
+        total=done + to_do,
+        initial=done,
+        unit="run",
+        disable=not sys.stderr.isatty(),
+        dynamic_ncols=True,
+    )
+
+
+def _tell(bar: tqdm.tqdm, text: str) -> None:
+    bar.write(text, file=sys.stderr)
+
+
+class _Signal(NamedTuple):
+    signum: int
+    time: float
+
+
+@contextlib.contextmanager
+def _caught() -> Generator[list[_Signal]]:
+    """Collect the signals that come while the body runs."""
+    signals: list[_Signal] = []
+
+    def note(signum: int, _: FrameType | None) -> None:
+        signals.append(_Signal(signum, time.monotonic()))
+
+    before = {signum: signal.signal(signum, note) for signum in FORWARDED}
+    try:
+        yield signals
+    finally:
+        for signum, old in before.items():
+            signal.signal(signum, old)

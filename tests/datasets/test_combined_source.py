@@ -1,0 +1,84 @@
+"""Sources as the configuration names them, alone and joined."""
+
+import pytest
+from rock_salts import rock_salts, write_zip
+
+from sgan_jax import data_source
+from sgan_jax.datasets import combined_source
+
+
+@pytest.fixture
+def keys() -> dict:
+    return {
+        "source": "cif",
+        "class_balance": "natural",
+        "synthetic_crystals": 4,
+        "synthetic_seed": 0,
+        "prototype_crystals": 3,
+        "prototype_seed": 0,
+        "prototype_path": "",
+        "cif_path": "",
+        "symmetry": "file",
+        "b_iso_default": 0.5,
+    }
+
+
+def test_parts_are_listed_in_their_order_with_their_counts(tmp_path, keys):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(10))
+    keys |= {"source": "cif:5+synthetic+prototypes:2", "cif_path": path}
+    source = combined_source.make_source(**keys)
+    items = list(source.items())
+    assert len(items) == len(source) == 5 + 4 + 2
+    made = [source.crystals(item) for item in items]
+    assert all(len(crystals) == 1 and not skipped for crystals, skipped in made)
+    origins = [crystals[0].source for crystals, _ in made]
+    assert origins == ["salts.zip"] * 5 + ["synthetic"] * 4 + ["prototypes"] * 2
+    assert source.label == "salts_and_synthetic_4_and_prototypes_2"
+    assert source.name(items[5]) == "synthetic crystal 0"
+    # Spread over the list: every other file of ten.
+    assert [source.name(item) for item in items[:5]] == sorted(rock_salts(10))[::2]
+
+
+def test_identities_tell_sources_apart(tmp_path, keys):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(10))
+    prototypes = tmp_path / "prototypes.zip"
+    write_zip(prototypes, rock_salts(1))
+    changes = (
+        {"source": "cif"},
+        {"source": "cif:5"},
+        {"source": "synthetic"},
+        {"source": "synthetic:5"},
+        {"source": "synthetic", "class_balance": "uniform"},
+        {"source": "synthetic", "synthetic_seed": 1},
+        {"source": "synthetic+cif"},
+        {"source": "prototypes"},
+        {"source": "prototypes", "prototype_path": prototypes},
+        {"source": "prototypes", "class_balance": "uniform"},
+    )
+    made = [combined_source.make_source(**(keys | {"cif_path": path} | c)) for c in changes]
+    assert len({str(source.identity()) for source in made}) == len(changes)
+    again = combined_source.make_source(**(keys | {"cif_path": path} | changes[6]))
+    assert str(again.identity()) == str(made[6].identity())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("icsd", "'synthetic', 'prototypes', 'cif'"),
+        ("synthetic:", "'synthetic:20000'"),
+        ("synthetic:1e5", "'1e5'"),
+        ("cif:0", "'cif:20000'"),
+        ("cif+cif:5", "one kind twice"),
+        ("", "'synthetic', 'prototypes', 'cif'"),
+    ],
+)
+def test_sources_that_cannot_be_read_are_answered_with_a_remedy(text, says):
+    with pytest.raises(ValueError, match=r"^data\.source is") as error:
+        data_source.parse(text)
+    assert says in str(error.value)
+
+
+def test_files_that_are_not_there_are_named(keys):
+    for change in ({"cif_path": "no.zip"}, {"source": "prototypes", "prototype_path": "no.zip"}):
+        with pytest.raises(FileNotFoundError, match=r"no\.zip"):
+            combined_source.make_source(**(keys | change))
