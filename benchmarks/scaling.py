@@ -9,9 +9,10 @@ devices, after the step on one has been timed:
     t(n) = t(1) + A a + 2 (n - 1) / n * S / b
 
 A messages a step (all-reduces, and the all-gathers of BatchNorm, counted as such) of latency a,
-together S bytes, over links of b bytes a second each way: of the table below for GPUs that are in it, else as measured here. CPU devices share the machine's cores,
-so their t(1) is multiplied by n / cores where that is above 1: such a run checks the script, not a
-GPU. The lines 'predicted for' use the figures of the compiled step and the table alone:
+together S bytes, over links of b bytes a second each way: of the table below for GPUs that are in
+it, else as measured here. One CPU device uses all cores, which n devices share, so that n t(1)
+stands for t(1): such a run checks the script, not a GPU. The lines 'predicted for' use the figures
+of the compiled step and the table alone:
 
     t(1) = max(operations / peak, bytes / bandwidth) + kernels * 0.9 µs
 
@@ -223,7 +224,7 @@ def main() -> None:
             small = all_reduce_seconds(256, devices, arguments.repeats)
             large = all_reduce_seconds(max(sizes), devices, arguments.repeats)
             latency, link = (LATENCY_SECONDS[1], gpu.link) if gpu else (small, max(sizes) / large)
-        share = max(1.0, devices / cores) if on_cpu else 1.0
+        share = devices if on_cpu else 1
         expected = alone * share + (
             message_seconds(sizes, devices, latency, link) if devices > 1 else 0.0
         )

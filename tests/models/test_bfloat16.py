@@ -3,6 +3,7 @@
 The networks are the real ones with fewer layers, so that they compile in seconds.
 """
 
+import functools
 import re
 
 import jax
@@ -65,24 +66,33 @@ def flat(tree):
 def shaken(params):
     """Parameters off by as much as rounding them may do."""
     rng = np.random.default_rng(0)
-    return jax.tree.map(lambda a: a * (1 + ROUNDING * rng.normal(size=a.shape, scale=0.5)), params)
+    return jax.tree.map(
+        lambda a: a * (1 + ROUNDING * rng.uniform(-1, 1, a.shape)).astype(np.float32), params
+    )
 
 
-@CASES
+@functools.cache
+def compiled(network, dtype, stem_pool):
+    """Loss and gradient as a function of the parameters, compiled in a hurry; the parameters."""
+    objective, params = network(dtype, stem_pool)
+    hurry = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    function = jax.jit(jax.value_and_grad(objective), compiler_options=hurry)
+    return function.lower(params).compile(), params
+
+
+@pytest.mark.parametrize(("network", "stem_pool"), [(of_discriminator, True), (of_generator, None)])
 def test_gradients_are_as_far_from_float32_as_rounding_explains(network, stem_pool):
     # A max pool whose two largest are closer than that sends its gradient elsewhere: 12 % of the
     # whole here, 1 % with a mean in its place. So what is allowed is measured: float32 itself, with
-    # parameters that are off by a rounding.
-    objective, params = network("float32", stem_pool)
-    of_float32 = jax.jit(jax.value_and_grad(objective))
+    # parameters that are off by a rounding; ten roundings follow one another in these networks.
+    of_float32, params = compiled(network, "float32", stem_pool)
     (loss, gradients), (_, near_gradients) = of_float32(params), of_float32(shaken(params))
-    objective, _ = network("bfloat16", stem_pool)
-    found_loss, found = jax.jit(jax.value_and_grad(objective))(params)
+    found_loss, found = compiled(network, "bfloat16", stem_pool)[0](params)
     assert {leaf.dtype for leaf in jax.tree.leaves((found_loss, found))} == {np.dtype(np.float32)}
     norm = np.linalg.norm(flat(gradients))
     allowed = np.linalg.norm(flat(near_gradients) - flat(gradients)) / norm
     error = np.linalg.norm(flat(found) - flat(gradients)) / norm
-    assert 0 < error < 4 * allowed < 0.5
+    assert 0 < error < min(10 * allowed, 0.2)
     assert float(found_loss) == pytest.approx(float(loss), rel=0.01)
 
 
@@ -97,8 +107,8 @@ def test_convolutions_are_in_bfloat16_and_statistics_in_float32(network, stem_po
 
 
 def test_steps_descend():
-    objective, params = of_discriminator("bfloat16", True)
-    value_and_gradient, seen = jax.jit(jax.value_and_grad(objective)), []
+    value_and_gradient, params = compiled(of_discriminator, "bfloat16", True)
+    seen = []
     for _ in range(20):
         loss, gradients = value_and_gradient(params)
         params = jax.tree.map(lambda p, g: p - 0.05 * g, params, gradients)

@@ -83,7 +83,6 @@ def test_training_steps_are_lowered_for_cuda(method):
     large = sorted(size for size in sizes if size > SMALL)
     assert large == messages(method, arguments[0])
     assert "f64" not in exported.mlir_module()
-    assert export.deserialize(exported.serialize()).in_avals == exported.in_avals
 
 
 def test_evaluation_is_lowered_for_cuda():

@@ -82,3 +82,14 @@ def test_a_folder_that_the_user_chose_stays(no_programs_kept, tmp_path):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     compiler.keep_programs(tmp_path / "another")
     assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+
+
+def test_half_a_program_of_a_killed_run_is_compiled_again(no_programs_kept, tmp_path):
+    compiler.keep_programs(tmp_path)
+    calculate = jax.jit(lambda x: jnp.cos(x) * 5)
+    assert float(calculate(0.0)) == 5.0
+    for program in tmp_path.glob("*-cache"):
+        program.write_bytes(program.read_bytes()[: program.stat().st_size // 2])
+    jax.clear_caches()
+    with pytest.warns(UserWarning, match="persistent compilation cache"):
+        assert float(calculate(0.0)) == 5.0
