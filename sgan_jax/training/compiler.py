@@ -8,7 +8,7 @@ from collections.abc import Iterable, MutableMapping
 
 from absl import logging
 
-# Few: a step's gradients are one message already (`averaging`), so thresholds for combining
+# Few: a step's gradients are one message already (`messages`), so thresholds for combining
 # all-reduces have nothing to act on.
 GPU_FLAGS = {
     # All-reduces of BatchNorm run beside the convolutions that do not wait for them; NVIDIA's own

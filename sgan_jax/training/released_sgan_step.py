@@ -13,7 +13,7 @@ from flax import linen as nn
 from jax import lax
 
 from sgan_jax.models import losses
-from sgan_jax.training import averaging, steps
+from sgan_jax.training import messages, steps
 from sgan_jax.training.state import (
     AXIS,
     Networks,
@@ -137,6 +137,6 @@ def _descend(objective, tx, opt_state, params):
     The objective returns its mean and, beside it, this device's sums and whatever else.
     """
     gradients, (sums, seen) = jax.grad(objective, has_aux=True)(params)
-    gradients, sums = averaging.average_and_sum(gradients, sums)
+    gradients, sums = messages.average_and_sum(gradients, sums)
     sums["gradient_norm"] = sums["examples"] * optax.tree.norm(gradients)
     return steps.update(tx, gradients, opt_state, params), sums, seen

@@ -1,7 +1,7 @@
 """One step on one device: of supervised training, of the paper's SGAN training, of an evaluation.
 
 A step runs on each device under the axis `state.AXIS`: gradients are averaged over it, metrics
-summed, both in one message (`averaging`). All metrics are sums over the examples of the step;
+summed, both in one message (`messages`). All metrics are sums over the examples of the step;
 divided by 'examples' they are means.
 A step that went wrong has a metric that is not finite.
 """
@@ -18,7 +18,7 @@ from jax import lax
 from sgan_jax.evaluation import metrics
 from sgan_jax.models import losses
 from sgan_jax.models.resnet import DiscriminatorOutput
-from sgan_jax.training import averaging
+from sgan_jax.training import messages
 from sgan_jax.training.state import AXIS, Networks, SganState, SupervisedState, step_key
 
 Array = jax.Array
@@ -46,7 +46,7 @@ def make_supervised_step(
             return jnp.mean(loss), (logits, loss)
 
         gradients, (logits, loss) = jax.grad(objective, has_aux=True)(state.params)
-        gradients, sums = averaging.average_and_sum(
+        gradients, sums = messages.average_and_sum(
             gradients,
             sum_examples(loss=loss, accuracy=jnp.argmax(logits, axis=-1) == batch["labels"]),
         )
@@ -98,7 +98,7 @@ def make_sgan_step(
         fake_logit = real_fake_logit(fake)
         to_generator = -jnp.exp(-jnp.maximum(fake_logit, LOWEST_LOGIT))
         (generator_gradients,) = pull_back(to_generator[:, None] * pattern_gradients)
-        gradients, sums = averaging.average_and_sum(
+        gradients, sums = messages.average_and_sum(
             Networks(discriminator_gradients, generator_gradients),
             sum_examples(
                 loss=losses.cross_entropy(labelled.logits, batch["labels"]),
