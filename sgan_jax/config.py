@@ -30,6 +30,7 @@ CHOICES = {
     "data.split": ("random", "structure_type"),
     "consistency.thresholds": ("fixed", "global", "adaptive"),
     "pretrain.then": ("supervised", "consistency"),
+    "model.dtype": ("float32", "bfloat16"),
     "gan.optimizers": ("two", "three"),
     "optim.schedule": ("constant", "cosine"),
     "train.rng": ("rbg", "threefry2x32"),
@@ -128,6 +129,7 @@ HARMLESS = (
     "data.dir",
     "data.processes",
     "data.max_skipped_fraction",
+    "train.compilation_cache",
     "eval.batch_size",
     "checkpoint.every_steps",
     "checkpoint.keep",
@@ -231,6 +233,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             stem_pool=True,  # the paper's max pool after the stem; released program: none
             projection_shortcuts=False,  # released program: in every block, not the first only
             dropout=0.1,  # Table 2; released program: 0.05
+            dtype="float32",  # 'bfloat16': of convolutions and activations; parameters stay float32
         ),
         gan=dict(
             real_fake_head=False,  # released program: a second head and BCE, not D = Z / (Z + 1)
@@ -258,6 +261,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             log_every_steps=50,
             eval_every_steps=0,  # validation; 0 is twenty times a run
             rng="rbg",  # makes dropout cheap on CPU; 'threefry2x32' is JAX's default
+            compilation_cache=True,  # keep compiled programs in the user's cache folder
         ),
         eval=dict(batch_size=256),  # per device
         checkpoint=dict(

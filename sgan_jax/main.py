@@ -86,8 +86,9 @@ def main(argv: list[str]) -> None:
             run_comparison(pathlib.Path(_WORKDIR.value or "runs"))
             return
         workdir = pathlib.Path(_WORKDIR.value or default_workdir())
-        from sgan_jax.training import hosts  # after the checks: jax takes seconds
+        from sgan_jax.training import compiler, hosts  # after the checks: jax takes seconds
 
+        compiler.set_gpu_flags(os.environ)
         hosts.start(_COORDINATOR.value, _PROCESS_ID.value, _NUM_PROCESSES.value)
         if _MODE.value == "train":
             run_training(workdir, stop)
@@ -120,8 +121,11 @@ def run_training(workdir: pathlib.Path, stop: shutdown.Shutdown) -> None:
     config = given_config()
     if config is None:
         raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
-    from sgan_jax.training import train
+    from sgan_jax.datasets import powder_patterns
+    from sgan_jax.training import compiler, train
 
+    if config.train.compilation_cache:
+        compiler.keep_programs(powder_patterns.cache_dir() / "programs")
     train.train(config, workdir, stop)
     run_evaluation(workdir)
 

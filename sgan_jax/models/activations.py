@@ -9,6 +9,11 @@ from jax import lax
 Array = jax.Array
 
 
+def widened(x: Array) -> Array:
+    """Return x in float32 where it is bfloat16."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def gelu_value(x: Array) -> Array:
     """Return x Φ(x)."""
     return 0.5 * x * (1.0 + lax.erf(x * math.sqrt(0.5)))
@@ -23,17 +28,19 @@ def gelu_slope(x: Array) -> Array:
 @jax.custom_vjp
 def gelu(x: Array) -> Array:
     """Return GELU(x), elementwise; only x is kept for the gradient."""
-    return gelu_value(x)
+    return gelu_value(widened(x)).astype(x.dtype)
 
 
 def _gelu_forward(x):
     x = lax.optimization_barrier(x)  # computed once, not again in every user
-    return lax.optimization_barrier(gelu_value(x)), x
+    y = gelu_value(widened(x)).astype(x.dtype)
+    return lax.optimization_barrier(y), x
 
 
 def _gelu_backward(x, cotangent):
     x, cotangent = lax.optimization_barrier((x, cotangent))
-    return (lax.optimization_barrier(cotangent * gelu_slope(x)),)
+    dx = cotangent * gelu_slope(widened(x))
+    return (lax.optimization_barrier(dx.astype(x.dtype)),)
 
 
 gelu.defvjp(_gelu_forward, _gelu_backward)

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from sgan_jax.models import activations
+
 Array = jax.Array
 
 LEAK = 0.2
@@ -26,30 +28,33 @@ def leaky_batch_norm(
 ) -> tuple[Array, Array, Array]:
     """Return BatchNorm(leaky(x)) of x [N, C], and the mean and the variance [C] it used.
 
-    The mean and the variance carry no gradient.
+    The mean and the variance carry no gradient. Of bfloat16 x, all is computed in float32.
     """
     return _forward(x, scale, bias, axis_name)[0]
 
 
 def _forward(x, scale, bias, axis_name):
     x = lax.optimization_barrier(x)
-    activated = _leaky(x)
-    mean = lax.optimization_barrier(_device_mean(activated.mean(0), axis_name))
-    variance = _device_mean(jnp.square(activated - mean[None]).mean(0), axis_name)
+    activated = _leaky(activations.widened(x))
+    mean = lax.optimization_barrier(activated.mean(0))
+    variance = jnp.square(activated - mean[None]).mean(0)
+    mean, variance = _moments_of_all(mean, variance, axis_name)
     rdev = lax.optimization_barrier(lax.rsqrt(variance + EPS))
     y = lax.optimization_barrier((activated - mean[None]) * (rdev * scale)[None] + bias[None])
-    return (y, mean, variance), (x, mean, rdev, scale)
+    return (y.astype(x.dtype), mean, variance), (x, mean, rdev, scale)
 
 
 def _backward(axis_name, residuals, cotangents):
     x, mean, rdev, scale = residuals
     x, dy = lax.optimization_barrier((x, cotangents[0]))
+    dtype, x, dy = x.dtype, activations.widened(x), activations.widened(dy)
     dbias = dy.sum(0)
     dscale = (dy * (_leaky(x) - mean[None])).sum(0) * rdev
-    mean_dy, mean_dyn = (_device_mean(total / len(x), axis_name) for total in (dbias, dscale))
+    mean_dy, mean_dyn = _means_of_all(dbias / len(x), dscale / len(x), axis_name)
     mean_dy, slope = lax.optimization_barrier((mean_dy, mean_dyn * rdev))
     da = (dy - mean_dy[None] - (_leaky(x) - mean[None]) * slope[None]) * (rdev * scale)[None]
-    return lax.optimization_barrier(jnp.where(x >= 0, da, LEAK * da)), dscale, dbias
+    dx = jnp.where(x >= 0, da, LEAK * da).astype(dtype)
+    return lax.optimization_barrier(dx), dscale, dbias
 
 
 leaky_batch_norm.defvjp(_forward, _backward)
@@ -59,8 +64,24 @@ def _leaky(x):
     return jnp.where(x >= 0, x, LEAK * x)
 
 
-def _device_mean(x, axis_name):
-    return x if axis_name is None else lax.pmean(x, axis_name)
+def _moments_of_all(mean, variance, axis_name):
+    """Return mean and variance [C] over the points of all devices, each of which has as many.
+
+    The variance of all is the mean of the devices' variances plus the variance of their means: one
+    message, where the square of the distance from the common mean would need two.
+    """
+    if axis_name is None or lax.axis_size(axis_name) == 1:
+        return mean, variance
+    means, variances = lax.all_gather(jnp.stack([mean, variance]), axis_name, axis=1)
+    mean = means.mean(0)
+    return mean, (variances + jnp.square(means - mean[None])).mean(0)
+
+
+def _means_of_all(one, other, axis_name):
+    """Return the means over the devices of two arrays [C], sent together."""
+    if axis_name is None or lax.axis_size(axis_name) == 1:
+        return one, other
+    return tuple(lax.pmean(jnp.stack([one, other]), axis_name))
 
 
 class LeakyBatchNorm(nn.Module):
@@ -82,9 +103,8 @@ class LeakyBatchNorm(nn.Module):
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         if not train:
             rdev = lax.rsqrt(running_var.value + EPS) * scale
-            return (_leaky(x) - running_mean.value[None, None]) * rdev[None, None] + bias[
-                None, None
-            ]
+            y = (_leaky(x) - running_mean.value[None, None]) * rdev[None, None] + bias[None, None]
+            return y.astype(x.dtype)
         rows = x.reshape(-1, *shape)
         y, mean, variance = leaky_batch_norm(rows, scale, bias, self.axis_name)
         if not self.is_initializing():

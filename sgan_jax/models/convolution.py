@@ -3,6 +3,7 @@
 The library's convolution is close to a matrix product's speed forward. Its gradients are not
 where the stride is above one (they dilate with zeros and transpose arrays of the input's size), nor
 is it where the kernel is longer than the sequence. Both are written as matrix products here.
+Each computes in the type of x, to which the kernel is converted.
 """
 
 import functools
@@ -16,6 +17,7 @@ Array = jax.Array
 
 def conv(x: Array, kernel: Array, stride: int = 1, padding: int = 0) -> Array:
     """Convolve x [B, L, C] with kernel [K, C, F]: [B, (L + 2 padding - K) // stride + 1, F]."""
+    kernel = kernel.astype(x.dtype)
     if kernel.shape[0] >= x.shape[1]:
         return _conv_of_windows(x, kernel, stride, padding)
     return lax.conv_general_dilated(
@@ -40,6 +42,7 @@ def conv_and_shortcut(x: Array, kernel: Array, shortcut: Array, stride: int) -> 
     x [B, L, C]; kernel [K, C, F], K odd, padding K // 2; shortcut [1, C, F'].
     The results are [B, ceil(L / stride), F] and [B, ceil(L / stride), F'].
     """
+    kernel, shortcut = kernel.astype(x.dtype), shortcut.astype(x.dtype)
     if stride == 1:
         return conv(x, kernel, padding=kernel.shape[0] // 2), x @ shortcut[0]
     fill = -x.shape[1] % stride
@@ -115,7 +118,7 @@ def stem_conv(x: Array, kernel: Array, group: int) -> Array:
     windows = jnp.concatenate([x[:, b : b + number] for b in range(blocks)], axis=-1)[..., :window]
     places = [jnp.pad(kernel[:, 0], ((i, group - 1 - i), (0, 0))) for i in range(group)]
     matrix = jnp.stack(places, axis=1).reshape(window, group * features)
-    y = windows.reshape(-1, window) @ matrix
+    y = windows.reshape(-1, window) @ matrix.astype(x.dtype)
     return y.reshape(x.shape[0], number, group, features)
 
 
@@ -124,6 +127,7 @@ def transposed_conv(x: Array, kernel: Array, stride: int) -> Array:
 
     Tap k of point i is added to point i stride + k.
     """
+    kernel = kernel.astype(x.dtype)
     if kernel.shape[-1] == 1:
         return _overlapped(x, kernel, stride)
     return _by_phases(x, kernel, stride) if stride > 1 else _spread(x, kernel)

@@ -1,6 +1,7 @@
 """Generator: latent z to a pattern of 3041 points, by transposed convolutions (section 2.4)."""
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from sgan_jax.models import batch_norm, convolution, layers
@@ -37,18 +38,19 @@ class Generator(nn.Module):
     """Patterns from noise, [B, 100] -> [B, 3041], values in 0..1.
 
     BatchNorm keeps its running statistics in 'batch_stats'; with `axis_name` its batch is that of
-    all devices.
+    all devices. Parameters, statistics and patterns are float32 with any `dtype`.
     """
 
     axis_name: str | None = None
+    dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and what lies between layers
 
     @nn.compact
     def __call__(self, z: Array, *, train: bool) -> Array:
         """Generate a pattern from each latent."""
-        x = z[:, :, None]
+        x = z[:, :, None].astype(self.dtype)
         for i, (kernel_size, stride) in enumerate(HIDDEN, 1):
             x = TransposedConv(CHANNELS, kernel_size, stride, name=f"conv{i}")(x)
             norm = batch_norm.LeakyBatchNorm(self.axis_name, name=f"batch_norm{i}")
             x = norm(x, train=train)
         x = TransposedConv(1, LAST_KERNEL, 1, name=f"conv{len(HIDDEN) + 1}")(x)
-        return jax.nn.sigmoid(x[:, :, 0])
+        return jax.nn.sigmoid(x[:, :, 0].astype(jnp.float32))

@@ -5,8 +5,9 @@ z = scale n + bias; for a cotangent dz and g = scale dz:
 
     dx = r (g - mean(g) - n mean(g n)),  dscale = sum dz n,  dbias = sum dz
 
-Kept for the gradient: x, m, r. The optimization barriers say which arrays exist: left to itself the
-compiler computes statistics, erf and masks again inside every loop that needs them.
+Kept for the gradient: x, m, r. Of bfloat16 x, all is computed in float32. The optimization barriers
+say which arrays exist: left to itself the compiler computes statistics, erf and masks again inside
+every loop that needs them.
 """
 
 import functools
@@ -29,7 +30,8 @@ def layer_norm(x: Array, scale: Array, bias: Array, gelu: bool) -> Array:
 
 
 def statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and reciprocal deviation over the last axis, [..., 1]."""
+    """Return mean and reciprocal deviation over the last axis, float32 [..., 1]."""
+    x = activations.widened(x)
     mean = lax.optimization_barrier(x.mean(-1, keepdims=True))
     variance = jnp.square(x - mean).mean(-1, keepdims=True)
     return mean, lax.optimization_barrier(lax.rsqrt(variance + EPS))
@@ -51,13 +53,14 @@ def _forward(x, scale, bias, gelu):
     y = _affine(x, mean, rdev, scale, bias)
     if gelu:
         y = activations.gelu_value(y)
-    return lax.optimization_barrier(y), (x, mean, rdev, scale, bias)
+    return lax.optimization_barrier(y.astype(x.dtype)), (x, mean, rdev, scale, bias)
 
 
 def _backward(gelu, residuals, dy):
     x, mean, rdev, scale, bias = residuals
     channels = x.shape[-1]
     x, dz = lax.optimization_barrier((x, dy))
+    dz = activations.widened(dz)
     if gelu:
         dz = dz * activations.gelu_slope(_affine(x, mean, rdev, scale, bias))
         dz = lax.optimization_barrier(dz)
@@ -70,7 +73,7 @@ def _backward(gelu, residuals, dy):
     normal = (x - mean) * rdev
     dx = (dz * scale[None, :] - mean_g - normal * mean_gn) * rdev
     dscale = (rdev.T @ dz_x - (rdev * mean).T @ dz)[0]
-    return dx, dscale, dz.sum(0)
+    return dx.astype(x.dtype), dscale, dz.sum(0)
 
 
 def _affine(x, mean, rdev, scale, bias):

@@ -44,7 +44,8 @@ def _forward(x, inside, scale, bias):
     y_largest = activations.gelu_value(largest * scale[None] + bias[None])
     y_smallest = activations.gelu_value(smallest * scale[None] + bias[None])
     chosen = jnp.where(y_largest >= y_smallest, largest, smallest)
-    return jnp.maximum(y_largest, y_smallest), (normal, rdev, chosen, inside, scale, bias)
+    y = jnp.maximum(y_largest, y_smallest).astype(x.dtype)
+    return y, (normal, rdev, chosen, inside, scale, bias)
 
 
 def _backward(residuals, dy):
@@ -62,7 +63,7 @@ def _backward(residuals, dy):
         for value in (g_chosen, g_chosen * chosen)
     )
     dx = layer_norm.input_gradient(g, g_normal, normal, rdev)
-    return dx, None, (dz * chosen).sum(0), dz.sum(0)
+    return dx.astype(dy.dtype), None, (dz * chosen).sum(0), dz.sum(0)
 
 
 layer_norm_gelu_max.defvjp(_forward, _backward)

@@ -62,6 +62,7 @@ class ResNet1D(nn.Module):
 
     The defaults are the paper's; the released program has stem_pool=False,
     projection_shortcuts=True, real_fake_head=True. Training needs the rng collection 'dropout'.
+    Parameters, statistics of LayerNorm and all that is returned are float32 with any `dtype`.
     """
 
     classes: int
@@ -70,6 +71,7 @@ class ResNet1D(nn.Module):
     projection_shortcuts: bool = False  # in every block, not a stage's first only
     real_fake_head: bool = False
     dropout: float = 0.1
+    dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and what lies between layers
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> DiscriminatorOutput:
@@ -77,6 +79,7 @@ class ResNet1D(nn.Module):
         if self.input_power != 1.0:
             # Not at 0, where the slope of a root is infinite.
             x = jnp.maximum(x, 1e-6) ** self.input_power
+        x = x.astype(self.dtype)
         x = Stem(self.stem_pool, STAGES[0][2], self.dropout, name="stem")(x, train=train)
         for stage, (features, kernel_size, stride) in enumerate(STAGES, 1):
             for block in (1, 2):
@@ -88,7 +91,7 @@ class ResNet1D(nn.Module):
                     dropout=self.dropout,
                     name=f"stage{stage}_block{block}",
                 )(x, train=train)
-        features = jnp.max(x, axis=1)
+        features = jnp.max(x, axis=1).astype(jnp.float32)
         logits = layers.Dense(self.classes, name="class_head")(features)
         real_fake = None
         if self.real_fake_head:

@@ -12,13 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import linen as nn
-from jax import lax
 from jax.typing import ArrayLike
 
 from sgan_jax.models import losses
-from sgan_jax.training import pseudo_labels, steps
+from sgan_jax.training import messages, pseudo_labels, steps
 from sgan_jax.training.augment import Augment
-from sgan_jax.training.state import AXIS, ClassifierState, step_key
+from sgan_jax.training.state import ClassifierState, step_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,17 +109,19 @@ def make_consistency_step(
             return total, (logits[:size], loss, unlabelled_loss)
 
         gradients, (logits, loss, unlabelled_loss) = jax.grad(objective, has_aux=True)(state.params)
-        gradients = lax.pmean(gradients, AXIS)
-        params, opt_state = steps.update(tx, gradients, state.opt_state, state.params)
-        sums = steps.sum_over_devices(
-            loss=loss,
-            accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
-            unlabelled_loss=steps.mean_per_example(unlabelled_loss, loss),
-            accepted=steps.mean_per_example(accepted, loss),
-            confidence=steps.mean_per_example(jnp.max(believed, axis=-1), loss),
-            threshold=steps.mean_per_example(threshold[targets], loss),
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients)),
+        gradients, sums = messages.average_and_sum(
+            gradients,
+            steps.sum_examples(
+                loss=loss,
+                accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
+                unlabelled_loss=steps.mean_per_example(unlabelled_loss, loss),
+                accepted=steps.mean_per_example(accepted, loss),
+                confidence=steps.mean_per_example(jnp.max(believed, axis=-1), loss),
+                threshold=steps.mean_per_example(threshold[targets], loss),
+            ),
         )
+        sums["gradient_norm"] = sums["examples"] * optax.tree.norm(gradients)
+        params, opt_state = steps.update(tx, gradients, state.opt_state, state.params)
         state = state.replace(
             step=state.step + 1, params=params, opt_state=opt_state, pseudo_labels=statistics
         )

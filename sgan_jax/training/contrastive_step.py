@@ -10,7 +10,7 @@ from flax import linen as nn
 from jax import lax
 
 from sgan_jax.models import contrastive, losses
-from sgan_jax.training import steps
+from sgan_jax.training import messages, steps
 from sgan_jax.training.augment import Augment
 from sgan_jax.training.state import AXIS, ClassifierState, step_key
 
@@ -59,14 +59,16 @@ def make_contrastive_step(
 
         both = (state.params, state.projector)
         gradients, (logits, loss, contrast) = jax.grad(objective, has_aux=True)(both)
-        gradients = lax.pmean(gradients, AXIS)
-        both, opt_state = steps.update(tx, gradients, state.pretraining_opt_state, both)
-        sums = steps.sum_over_devices(
-            loss=loss,
-            accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
-            contrastive_loss=steps.mean_per_example(contrast, loss),
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients)),
+        gradients, sums = messages.average_and_sum(
+            gradients,
+            steps.sum_examples(
+                loss=loss,
+                accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
+                contrastive_loss=steps.mean_per_example(contrast, loss),
+            ),
         )
+        sums["gradient_norm"] = sums["examples"] * optax.tree.norm(gradients)
+        both, opt_state = steps.update(tx, gradients, state.pretraining_opt_state, both)
         state = state.replace(
             step=state.step + 1, params=both[0], projector=both[1], pretraining_opt_state=opt_state
         )

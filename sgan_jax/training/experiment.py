@@ -117,10 +117,12 @@ def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Netw
         projection_shortcuts=config.model.projection_shortcuts,
         real_fake_head=config.gan.real_fake_head,
         dropout=config.model.dropout,
+        dtype=config.model.dtype,
     )
     with_generator = config.method in configuration.WITH_GENERATOR
     return state.Networks(
-        discriminator, generators.Generator(axis_name=state.AXIS) if with_generator else None
+        discriminator,
+        generators.Generator(state.AXIS, config.model.dtype) if with_generator else None,
     )
 
 

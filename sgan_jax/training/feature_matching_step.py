@@ -8,7 +8,7 @@ import optax
 from flax import linen as nn
 from jax import lax
 
-from sgan_jax.training import sgan_step, steps
+from sgan_jax.training import messages, sgan_step, steps
 from sgan_jax.training.augment import Augment
 from sgan_jax.training.state import AXIS, Networks, SganState, step_key
 
@@ -55,16 +55,18 @@ def make_feature_matching_step(
         loss, labelled, unlabelled, fake = seen
         generator_loss, pattern_gradients = jax.value_and_grad(distance)(generated)
         (generator_gradients,) = pull_back(pattern_gradients)
-        gradients = lax.pmean(Networks(discriminator_gradients, generator_gradients), AXIS)
-
-        params, opt_state = sgan_step.update_both(txs, gradients, state)
-        sums = steps.sum_over_devices(
-            **sgan_step.what_it_says(labelled, unlabelled, fake, batch["labels"]),
-            discriminator_loss=loss,
-            generator_loss=jnp.full_like(loss, generator_loss),
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.discriminator)),
-            generator_gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.generator)),
+        gradients, sums = messages.average_and_sum(
+            Networks(discriminator_gradients, generator_gradients),
+            steps.sum_examples(
+                **sgan_step.what_it_says(labelled, unlabelled, fake, batch["labels"]),
+                discriminator_loss=loss,
+                generator_loss=jnp.full_like(loss, generator_loss),
+            ),
         )
+        sums["gradient_norm"], sums["generator_gradient_norm"] = (
+            sums["examples"] * optax.tree.norm(of_one) for of_one in gradients
+        )
+        params, opt_state = sgan_step.update_both(txs, gradients, state)
         state = state.replace(
             step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state
         )

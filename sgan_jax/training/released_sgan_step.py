@@ -13,7 +13,7 @@ from flax import linen as nn
 from jax import lax
 
 from sgan_jax.models import losses
-from sgan_jax.training import steps
+from sgan_jax.training import messages, steps
 from sgan_jax.training.augment import Augment
 from sgan_jax.training.state import (
     AXIS,
@@ -72,12 +72,14 @@ def make_released_sgan_step(
                 discriminator, state.params.discriminator, generated, generator_key
             )
             loss = losses.real_fake_loss(steps.real_fake_logit(output), real_target)
-            return jnp.mean(loss), (loss, generated, batch_stats)
+            sums = steps.sum_examples(generator_loss=loss)
+            return jnp.mean(loss), (sums, (generated, batch_stats))
 
         def labelled_objective(params):
             logits = steps.discriminate(discriminator, params, labelled, labelled_key).logits
             loss = losses.cross_entropy(logits, batch["labels"])
-            return jnp.mean(loss), (loss, logits)
+            right = jnp.argmax(logits, axis=-1) == batch["labels"]
+            return jnp.mean(loss), (steps.sum_examples(loss=loss, accuracy=right), None)
 
         def real_fake_objective(params):
             patterns = jnp.concatenate([unlabelled, generated])
@@ -86,34 +88,29 @@ def make_released_sgan_step(
             )
             targets = jnp.concatenate([real_target, fake_target])
             loss = losses.real_fake_loss(logit, targets)
+            is_real = jax.nn.sigmoid(logit)
+            sums = steps.sum_examples(
+                real_fake_loss=loss[:size] + loss[size:],
+                d_unlabelled=is_real[:size],
+                d_generated=is_real[size:],
+            )
             # As eq. 3: the mean of the real ones plus the mean of the generated ones.
-            return jnp.sum(loss) / size, (loss, logit)
+            return jnp.sum(loss) / size, (sums, None)
 
         params, opt_state = state.params, state.opt_state
-        (generator_params, generator_opt), generator_norm, generator_seen = _descend(
+        (generator_params, generator_opt), generator_sums, (generated, batch_stats) = _descend(
             generator_objective, txs.generator, opt_state.generator, params.generator
         )
-        generator_loss, generated, batch_stats = generator_seen
-        (discriminator_params, labelled_opt), labelled_norm, labelled_seen = _descend(
+        (discriminator_params, labelled_opt), sums, _ = _descend(
             labelled_objective, txs.labelled, opt_state.labelled, params.discriminator
         )
-        labelled_loss, class_logits = labelled_seen
-        (discriminator_params, real_fake_opt), real_fake_norm, real_fake_seen = _descend(
+        (discriminator_params, real_fake_opt), real_fake_sums, _ = _descend(
             real_fake_objective, txs.real_fake, opt_state.real_fake, discriminator_params
         )
-        real_fake_loss, logit = real_fake_seen
-
-        sums = steps.sum_over_devices(
-            loss=labelled_loss,
-            accuracy=jnp.argmax(class_logits, axis=-1) == batch["labels"],
-            discriminator_loss=labelled_loss + real_fake_loss[:size] + real_fake_loss[size:],
-            generator_loss=generator_loss,
-            d_unlabelled=jax.nn.sigmoid(logit[:size]),
-            d_generated=jax.nn.sigmoid(logit[size:]),
-            gradient_norm=jnp.full_like(labelled_loss, labelled_norm),
-            real_fake_gradient_norm=jnp.full_like(labelled_loss, real_fake_norm),
-            generator_gradient_norm=jnp.full_like(labelled_loss, generator_norm),
-        )
+        sums["discriminator_loss"] = sums["loss"] + real_fake_sums.pop("real_fake_loss")
+        sums["generator_gradient_norm"] = generator_sums.pop("gradient_norm")
+        sums["real_fake_gradient_norm"] = real_fake_sums.pop("gradient_norm")
+        sums = {**generator_sums, **real_fake_sums, **sums}
         state = state.replace(
             step=state.step + 1,
             params=Networks(discriminator_params, generator_params),
@@ -136,7 +133,11 @@ def soft_targets(state: SganState, size: int, steps_per_epoch: int) -> tuple[Arr
 
 
 def _descend(objective, tx, opt_state, params):
-    """Return (parameters, optimiser state) after one update, gradient norm, the auxiliaries."""
-    gradients, seen = jax.grad(objective, has_aux=True)(params)
-    gradients = lax.pmean(gradients, AXIS)
-    return steps.update(tx, gradients, opt_state, params), optax.tree.norm(gradients), seen
+    """Return (parameters, optimiser state) after one update, sums of metrics, what else was seen.
+
+    The objective returns its mean and, beside it, this device's sums and whatever else.
+    """
+    gradients, (sums, seen) = jax.grad(objective, has_aux=True)(params)
+    gradients, sums = messages.average_and_sum(gradients, sums)
+    sums["gradient_norm"] = sums["examples"] * optax.tree.norm(gradients)
+    return steps.update(tx, gradients, opt_state, params), sums, seen

@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from jax import lax
 
 from sgan_jax.models import losses
 from sgan_jax.models.resnet import DiscriminatorOutput
-from sgan_jax.training import steps
+from sgan_jax.training import messages, steps
 from sgan_jax.training.augment import Augment
-from sgan_jax.training.state import AXIS, Networks, SganState, step_key
+from sgan_jax.training.state import Networks, SganState, step_key
 
 Array = jax.Array
 
@@ -62,16 +61,18 @@ def make_sgan_step(
         fake_logit = steps.real_fake_logit(fake)
         to_generator = -jnp.exp(-jnp.maximum(fake_logit, LOWEST_LOGIT))
         (generator_gradients,) = pull_back(to_generator[:, None] * pattern_gradients)
-        gradients = lax.pmean(Networks(discriminator_gradients, generator_gradients), AXIS)
-
-        params, opt_state = update_both(txs, gradients, state)
-        sums = steps.sum_over_devices(
-            **what_it_says(labelled, unlabelled, fake, batch["labels"]),
-            discriminator_loss=loss,
-            generator_loss=jax.nn.softplus(-fake_logit),
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.discriminator)),
-            generator_gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients.generator)),
+        gradients, sums = messages.average_and_sum(
+            Networks(discriminator_gradients, generator_gradients),
+            steps.sum_examples(
+                **what_it_says(labelled, unlabelled, fake, batch["labels"]),
+                discriminator_loss=loss,
+                generator_loss=jax.nn.softplus(-fake_logit),
+            ),
         )
+        sums["gradient_norm"], sums["generator_gradient_norm"] = (
+            sums["examples"] * optax.tree.norm(of_one) for of_one in gradients
+        )
+        params, opt_state = update_both(txs, gradients, state)
         state = state.replace(
             step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state
         )

@@ -1,8 +1,8 @@
 """What the steps of all methods are made of, and the step of an evaluation.
 
 A training step runs on each device under the axis `state.AXIS`: gradients are averaged over it,
-metrics summed. All metrics are sums over the examples of the step; divided by 'examples' they are
-means. A step that went wrong has a metric that is not finite.
+metrics summed, both in one message (`messages`). All metrics are sums over the examples of the
+step; divided by 'examples' they are means. A step that went wrong has a metric that is not finite.
 """
 
 from collections.abc import Callable, Mapping
@@ -82,11 +82,11 @@ def update(
     return optax.apply_updates(params, updates), opt_state
 
 
-def sum_over_devices(**per_example: Array) -> Metrics:
-    """Sum each [B] over the examples of all devices; 'examples' counts them."""
+def sum_examples(**per_example: Array) -> Metrics:
+    """Sum each [B] over the examples of this device; 'examples' counts them."""
     size = len(next(iter(per_example.values())))
     sums = {name: jnp.sum(value, dtype=jnp.float32) for name, value in per_example.items()}
-    return lax.psum({"examples": jnp.float32(size), **sums}, AXIS)
+    return {"examples": jnp.float32(size), **sums}
 
 
 def mean_per_example(values: Array, like: Array) -> Array:

@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from jax import lax
 from jax.typing import ArrayLike
 
 from sgan_jax.models import losses
-from sgan_jax.training import steps
+from sgan_jax.training import messages, steps
 from sgan_jax.training.augment import Augment
-from sgan_jax.training.state import AXIS, ClassifierState, step_key
+from sgan_jax.training.state import ClassifierState, step_key
 
 
 def make_supervised_step(
@@ -43,13 +42,12 @@ def make_supervised_step(
             return jnp.mean(loss), (logits, loss)
 
         gradients, (logits, loss) = jax.grad(objective, has_aux=True)(state.params)
-        gradients = lax.pmean(gradients, AXIS)
-        params, opt_state = steps.update(tx, gradients, state.opt_state, state.params)
-        sums = steps.sum_over_devices(
-            loss=loss,
-            accuracy=jnp.argmax(logits, axis=-1) == batch["labels"],
-            gradient_norm=jnp.full_like(loss, optax.tree.norm(gradients)),
+        right = jnp.argmax(logits, axis=-1) == batch["labels"]
+        gradients, sums = messages.average_and_sum(
+            gradients, steps.sum_examples(loss=loss, accuracy=right)
         )
+        sums["gradient_norm"] = sums["examples"] * optax.tree.norm(gradients)
+        params, opt_state = steps.update(tx, gradients, state.opt_state, state.params)
         return state.replace(step=state.step + 1, params=params, opt_state=opt_state), sums
 
     return supervised_step

@@ -7,7 +7,7 @@ import stand_ins
 from stand_ins import LATENT, POINTS
 
 from sgan_jax.models import generator, resnet
-from sgan_jax.training import optimizers, sgan_step, state, steps, supervised_step
+from sgan_jax.training import messages, optimizers, sgan_step, state, steps, supervised_step
 
 COUNT = 24
 RATE = 0.1
@@ -156,7 +156,7 @@ def test_replicas_stay_bit_identical(make):
 
 
 def test_a_missing_average_would_be_seen(monkeypatch):
-    monkeypatch.setattr(steps.lax, "pmean", lambda gradients, axis: gradients)
+    monkeypatch.setattr(messages, "average_and_sum", lambda gradients, sums: (gradients, sums))
     step, created = supervised()
     data = stand_ins.patterns_and_labels(COUNT)
     after, _ = stand_ins.run(step, created, data, stand_ins.indices(8, 1, 2, COUNT), 8)
