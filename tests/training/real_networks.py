@@ -36,10 +36,8 @@ def _step_and_state(method):
     adam, options = optimizers.make_adam(1e-4), {"seed": 0, "points": POINTS}
     if method == "supervised":
         discriminator = resnet.ResNet1D(CLASSES)
-        created = state.create_supervised_state(discriminator, adam, **options)
-        return supervised_step.make_supervised_step(
-            discriminator, adam, stand_ins.no_augment
-        ), created
+        step = supervised_step.make_supervised_step(discriminator, adam, stand_ins.no_augment)
+        return step, state.create_classifier_state(discriminator, adam, **options)
     options["latent"] = generator.LATENT
     make_generator = generator.Generator(axis_name=state.AXIS)
     if method == "sgan":
