@@ -5,6 +5,7 @@ The networks are the real ones with fewer layers, so that they compile in second
 
 import functools
 import re
+import types
 
 import jax
 import jax.numpy as jnp
@@ -80,11 +81,17 @@ def compiled(network, dtype, stem_pool):
     return function.lower(params).compile(), params
 
 
-@pytest.mark.parametrize(("network", "stem_pool"), [(of_discriminator, True), (of_generator, None)])
-def test_gradients_are_as_far_from_float32_as_rounding_explains(network, stem_pool):
-    # A max pool whose two largest are closer than that sends its gradient elsewhere: 12 % of the
-    # whole here, 1 % with a mean in its place. So what is allowed is measured: float32 itself, with
-    # parameters that are off by a rounding; ten roundings follow one another in these networks.
+@pytest.mark.parametrize(
+    ("network", "stem_pool"), [(of_discriminator, False), (of_generator, None)]
+)
+def test_gradients_are_as_far_from_float32_as_rounding_explains(network, stem_pool, monkeypatch):
+    # A max pool whose two largest differ by less than a rounding sends its gradient elsewhere,
+    # which is no error of either and as large as chance makes it; so here a mean is in its place.
+    with_mean = types.SimpleNamespace(**{**vars(jnp), "max": jnp.mean})
+    monkeypatch.setattr(resnet, "jnp", with_mean)
+    compiled.cache_clear()
+    # What is allowed is measured: float32 itself, with parameters that are off by a rounding; ten
+    # roundings follow one another in these networks.
     of_float32, params = compiled(network, "float32", stem_pool)
     (loss, gradients), (_, near_gradients) = of_float32(params), of_float32(shaken(params))
     found_loss, found = compiled(network, "bfloat16", stem_pool)[0](params)
@@ -92,7 +99,8 @@ def test_gradients_are_as_far_from_float32_as_rounding_explains(network, stem_po
     norm = np.linalg.norm(flat(gradients))
     allowed = np.linalg.norm(flat(near_gradients) - flat(gradients)) / norm
     error = np.linalg.norm(flat(found) - flat(gradients)) / norm
-    assert 0 < error < min(10 * allowed, 0.2)
+    compiled.cache_clear()
+    assert 0 < error < min(10 * allowed, 0.05)
     assert float(found_loss) == pytest.approx(float(loss), rel=0.01)
 
 
