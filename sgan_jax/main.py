@@ -1,4 +1,4 @@
-r"""Command line: train a classifier of crystal symmetry, or evaluate a trained one.
+r"""Command line: build data, train a classifier of crystal symmetry, or evaluate a trained one.
 
 Train, evaluate and report (data sets are built when they are missing; a run that was killed goes on
 when the same command is given again):
@@ -12,6 +12,11 @@ Evaluate a trained model again, or on every crystal of another file:
 
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo --crystals=other.zip
+
+Build the data set alone (the same command goes on after a kill):
+
+    python -m sgan_jax.main --mode=build --config=configs/sg_05.py \
+        --config.data.source=synthetic:1000000
 
 Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VALUE.
 """
@@ -42,8 +47,9 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate"],
-    "train: build the data if needed, train (or go on), evaluate, report. evaluate: the last two.",
+    ["train", "build", "evaluate"],
+    "train: build the data if needed, train (or go on), evaluate, report. build: the first alone. "
+    "evaluate: the last two.",
 )
 _CRYSTALS = flags.DEFINE_string(
     "crystals",
@@ -83,6 +89,8 @@ def main(argv: list[str]) -> None:
         hosts.start(_COORDINATOR.value, _PROCESS_ID.value, _NUM_PROCESSES.value)
         if _MODE.value == "train":
             run_training(workdir, stop)
+        elif _MODE.value == "build":
+            run_build()
         else:
             run_evaluation(workdir)
     except (ValueError, OSError, FloatingPointError) as error:
@@ -104,18 +112,20 @@ def any_host(told: bool) -> bool:
 
 def run_training(workdir: pathlib.Path, stop: shutdown.Shutdown) -> None:
     """Train from the beginning or from the latest checkpoint, then evaluate."""
-    if _CRYSTALS.value:
-        raise ValueError(
-            "--crystals goes with --mode=evaluate; to train on crystals of your own "
-            "give --config.data.source=cif --config.data.cif_path=FILE"
-        )
-    config = given_config()
-    if config is None:
-        raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
+    config = required_config()
     from sgan_jax.training import train
 
     train.train(config, workdir, stop)
     run_evaluation(workdir)
+
+
+def run_build() -> None:
+    """Build the data set of the configuration, or go on with it."""
+    config = required_config()
+    from sgan_jax.training import experiment, hosts
+
+    folder = hosts.from_first(lambda: experiment.prepare_data(config))
+    logging.info("the data set is %s", folder)
 
 
 def run_evaluation(workdir: pathlib.Path) -> None:
@@ -133,6 +143,19 @@ def run_evaluation(workdir: pathlib.Path) -> None:
         evaluate.evaluate_crystals(config, workdir, pathlib.Path(_CRYSTALS.value))
     else:
         evaluate.evaluate(config, workdir)
+
+
+def required_config() -> ml_collections.ConfigDict:
+    """Return the checked configuration of a command that needs one, and no --crystals."""
+    if _CRYSTALS.value:
+        raise ValueError(
+            "--crystals goes with --mode=evaluate; to train on crystals of your own "
+            "give --config.data.source=cif --config.data.cif_path=FILE"
+        )
+    config = given_config()
+    if config is None:
+        raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
+    return config
 
 
 def given_config() -> ml_collections.ConfigDict | None:

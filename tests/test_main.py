@@ -65,8 +65,14 @@ def small_run(workdir, data_dir, **changes) -> list[str]:
 
 def test_from_crystals_to_a_report_by_one_command(tmp_path):
     arguments = small_run(tmp_path / "run", tmp_path / "data")
+    built = run("--mode=build", *arguments)
+    assert built.returncode == 0, built.stderr
+    (folder,) = (tmp_path / "data").glob("powder_patterns/*/1.1.0")
+    assert str(folder) in built.stderr
+    assert not (tmp_path / "run").exists()
     first = run(*arguments)
     assert first.returncode == 0, first.stderr
+    assert "crystals to patterns" not in first.stderr  # it finds them
     measured = json.loads((tmp_path / "run/test_metrics.json").read_text())
     assert (measured["task"], measured["method"], measured["steps"]) == ("bl", "supervised", 4)
     assert len(measured["confusion"]) == len(measured["classes"]) == 14

@@ -41,32 +41,33 @@ class Data(NamedTuple):
     split: splits.Split
 
 
+def prepare_data(config: ml_collections.ConfigDict) -> pathlib.Path:
+    """Return the folder of the data set, building it if it is not there."""
+    data = config.data
+    return powder_patterns.prepare(
+        source=data.source,
+        class_balance=data.class_balance,
+        synthetic_crystals=data.synthetic_crystals,
+        synthetic_seed=data.synthetic_seed,
+        prototype_crystals=data.prototype_crystals,
+        prototype_seed=data.prototype_seed,
+        prototype_path=data.prototype_path,
+        cif_path=data.cif_path,
+        symmetry=data.symmetry,
+        b_iso_default=data.b_iso_default,
+        max_skipped_fraction=data.max_skipped_fraction,
+        dir=data.dir,
+        processes=data.processes,
+        instrument=make_instrument(config.instrument),
+    )
+
+
 def load_data(config: ml_collections.ConfigDict) -> Data:
     """Build the data set if it is not there, read it and cut it into parts."""
-    instrument = make_instrument(config.instrument)
-    data = config.data
-
-    def prepare() -> pathlib.Path:
-        return powder_patterns.prepare(
-            source=data.source,
-            class_balance=data.class_balance,
-            synthetic_crystals=data.synthetic_crystals,
-            synthetic_seed=data.synthetic_seed,
-            prototype_crystals=data.prototype_crystals,
-            prototype_seed=data.prototype_seed,
-            prototype_path=data.prototype_path,
-            cif_path=data.cif_path,
-            symmetry=data.symmetry,
-            b_iso_default=data.b_iso_default,
-            max_skipped_fraction=data.max_skipped_fraction,
-            dir=data.dir,
-            processes=data.processes,
-            instrument=instrument,
-        )
-
-    hosts.from_first(prepare)
+    instrument, data = make_instrument(config.instrument), config.data
+    hosts.from_first(lambda: prepare_data(config))
     # The others find what the first has built; or build their own, where they share no disk.
-    dataset = powder_patterns.load(prepare())
+    dataset = powder_patterns.load(prepare_data(config))
     crystals, task = dataset.catalogue, config.task
     classes = symmetry.class_list(task.name, task.classes, crystals.space_group, task.min_count)
     labels = symmetry.class_indices(task.name, classes, crystals.space_group)
