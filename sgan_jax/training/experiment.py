@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import ml_collections
 import numpy as np
+from absl import logging
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
@@ -21,6 +22,7 @@ from sgan_jax.models import resnet
 from sgan_jax.training import (
     augment,
     batches,
+    feeding,
     hosts,
     optimizers,
     parallel,
@@ -97,25 +99,43 @@ def make_instrument(fields: ml_collections.ConfigDict) -> instruments.Instrument
     return dataclasses.replace(preset, name=f"{preset.name}_modified", **given) if given else preset
 
 
-def place_data(
-    data: Data, batch_sizes: Mapping[str, int], *, offset: float
-) -> parallel.ResidentData:
-    """Read the patterns of this host's devices and put each device's share on it.
+def make_feed(
+    data: Data,
+    batch_sizes: Mapping[str, int],
+    *,
+    seed: int,
+    offset: float,
+    device_bytes: int,
+    total_steps: int,
+) -> feeding.Feed:
+    """Return what gives the devices of this host their batches.
 
     Args:
       data: its parts named in `batch_sizes`, and the validation part.
       batch_sizes: per device, of each part that is trained on.
+      seed: of the run.
       offset: added to every pattern.
+      device_bytes: memory of a device for patterns, which are read from disk again and again where
+        they take more; 0 is a part of what it has.
+      total_steps: of the run.
     """
-    patterns, labels = {}, {}
-    for part, size in (*batch_sizes.items(), ("validation", 1)):
-        rows = batches.share(
-            getattr(data.split, part), devices=parallel.device_count(), batch_size=size
-        )[parallel.local_devices()]
-        read = data.dataset.patterns[rows.ravel()] + np.float32(offset)
-        patterns[part] = parallel.distribute(read.reshape(*rows.shape, -1))
-        labels[part] = parallel.distribute(data.labels[rows])
-    return parallel.ResidentData(patterns, labels)
+    parts = {}
+    for name, size in (*batch_sizes.items(), ("validation", 1)):
+        members = getattr(data.split, name)
+        shares = batches.share(members, devices=parallel.device_count(), batch_size=size)
+        parts[name] = feeding.Part(shares[parallel.local_devices()], len(members), size)
+
+    def read(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        patterns = data.dataset.patterns[rows.ravel()] + np.float32(offset)
+        return patterns.reshape(*rows.shape, -1), data.labels[rows]
+
+    too_large = not feeding.fits(parts, data.dataset.patterns.shape[1], device_bytes)
+    if hosts.any_of(too_large):  # all hosts run the same program
+        logging.info("patterns are read from disk as they are due: they fill the devices' memory")
+        return feeding.Streamed(
+            parts, read, seed=seed, trained=tuple(batch_sizes), total=total_steps
+        )
+    return feeding.Resident(parts, read, seed=seed, trained=tuple(batch_sizes))
 
 
 def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Networks:
