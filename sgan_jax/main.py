@@ -18,6 +18,10 @@ Build the data set alone (the same command goes on after a kill):
     python -m sgan_jax.main --mode=build --config=configs/sg_05.py \
         --config.data.source=synthetic:1000000
 
+Look at it, as a page (data.html in the workdir):
+
+    python -m sgan_jax.main --mode=inspect --config=configs/demo.py
+
 Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VALUE.
 """
 
@@ -47,9 +51,9 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "build", "evaluate"],
+    ["train", "build", "inspect", "evaluate"],
     "train: build the data if needed, train (or go on), evaluate, report. build: the first alone. "
-    "evaluate: the last two.",
+    "inspect: the data set as a page, data.html in --workdir. evaluate: the last two.",
 )
 _CRYSTALS = flags.DEFINE_string(
     "crystals",
@@ -91,6 +95,8 @@ def main(argv: list[str]) -> None:
             run_training(workdir, stop)
         elif _MODE.value == "build":
             run_build()
+        elif _MODE.value == "inspect":
+            run_inspection(workdir)
         else:
             run_evaluation(workdir)
     except (ValueError, OSError, FloatingPointError) as error:
@@ -126,6 +132,23 @@ def run_build() -> None:
 
     folder = hosts.from_first(lambda: experiment.prepare_data(config))
     logging.info("the data set is %s", folder)
+
+
+def run_inspection(workdir: pathlib.Path) -> None:
+    """Show the data set of the configuration, or of the run in a workdir, as a page."""
+    saved = workdir / "config.json"
+    if _CONFIG.value is None and saved.is_file():
+        config = configuration.load(saved)
+    else:
+        config = required_config()
+    from sgan_jax.evaluation import inspection
+    from sgan_jax.training import experiment, hosts
+
+    folder = hosts.from_first(lambda: experiment.prepare_data(config))
+    if hosts.is_first():
+        workdir.mkdir(parents=True, exist_ok=True)
+        inspection.write(folder, workdir / "data.html")
+        logging.info("the data set is shown in %s", workdir / "data.html")
 
 
 def run_evaluation(workdir: pathlib.Path) -> None:

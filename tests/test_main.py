@@ -28,7 +28,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--config=configs/demo.py", "--config.data.cif=x"], "data.cif_path"),
         (["--config=configs/demo.py", "--config.seed=x"], "invalid literal for int()"),
         (["--config=configs/demo.py:sgn"], "method is 'sgn'; use one of 'supervised', 'sgan'"),
-        (["--config=configs/demo.py", "--mode=test"], "<train|build|evaluate>"),
+        (["--config=configs/demo.py", "--mode=test"], "<train|build|inspect|evaluate>"),
         (["--config=configs/demo.py", "--workdr=x"], "workdr"),
         (["--config=configs/demo.py", "workdir"], "'workdir' is not a flag"),
         (["--config=configs/demo.py", "--crystals=a.zip"], "--mode=evaluate"),

@@ -77,6 +77,11 @@ class Contents:
 
 def write_report(path: pathlib.Path, contents: Contents) -> None:
     """Write the page; a reader never sees half of it."""
+    write_page(path, "report.html.j2", page_values(contents))
+
+
+def write_page(path: pathlib.Path, template: str, values: Mapping[str, Any]) -> None:
+    """Write a template of this folder with everything that it names."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sgan_jax", "evaluation"),
         autoescape=True,
@@ -85,7 +90,7 @@ def write_report(path: pathlib.Path, contents: Contents) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "thousands": thousands, "duration": duration}
-    page = environment.get_template("report.html.j2").render(**page_values(contents))
+    page = environment.get_template(template).render(**values)
     partial = path.with_suffix(".partial")
     partial.write_text(page, encoding="utf-8")
     os.replace(partial, path)
