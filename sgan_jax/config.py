@@ -48,6 +48,7 @@ RANGES = {
     "data.b_iso_default": ("0 Å² or more", lambda x: x >= 0),
     "data.max_skipped_fraction": ("0 to 1", lambda x: 0 <= x <= 1),
     "data.processes": ("0 (one per core) or more", lambda x: x >= 0),
+    "data.device_bytes": ("0 (by device) or more", lambda x: x >= 0),
     "data.split_seed": ("0 or more", lambda x: x >= 0),
     "data.test_fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
     "data.labelled_percent": ("1 to 99", lambda x: 1 <= x <= 99),
@@ -128,6 +129,7 @@ NEEDS = (
 HARMLESS = (
     "data.dir",
     "data.processes",
+    "data.device_bytes",
     "data.max_skipped_fraction",
     "train.compilation_cache",
     "eval.batch_size",
@@ -178,6 +180,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             max_skipped_fraction=0.2,  # a build that loses more of its files ends with an error
             dir="",  # where data sets live; '' is the user's cache folder
             processes=0,  # that build the data set; 0 is one per core
+            device_bytes=0,  # of each device, for patterns; more are read as due; 0 is half of it
             split="random",  # the paper; 'structure_type': none on both sides of the test line
             split_seed=0,
             test_fraction=0.1,  # section 2.2, of all patterns

@@ -1,4 +1,4 @@
-r"""Command line: train a classifier of crystal symmetry, evaluate and compare trained ones.
+r"""Command line: build data, train a classifier of crystal symmetry, evaluate and compare.
 
 Train, evaluate and report (data sets are built when they are missing; a run that was killed goes on
 when the same command is given again):
@@ -16,6 +16,15 @@ Evaluate a trained model again, or on every crystal of another file:
 Compare all the runs below a folder:
 
     python -m sgan_jax.main --mode=compare --workdir=runs
+
+Build the data set alone (the same command goes on after a kill):
+
+    python -m sgan_jax.main --mode=build --config=configs/sg_05.py \
+        --config.data.source=synthetic:1000000
+
+Look at it, as a page (data.html in the workdir):
+
+    python -m sgan_jax.main --mode=inspect --config=configs/demo.py
 
 Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VALUE.
 """
@@ -46,8 +55,9 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate", "compare"],
-    "train: build the data if needed, train (or go on), evaluate, report. evaluate: the last two. "
+    ["train", "build", "inspect", "evaluate", "compare"],
+    "train: build the data if needed, train (or go on), evaluate, report. build: the first alone. "
+    "inspect: the data set as a page, data.html in --workdir. evaluate: the last two. "
     "compare: the runs below --workdir in one table, by means over their seeds.",
 )
 _CRYSTALS = flags.DEFINE_string(
@@ -92,6 +102,10 @@ def main(argv: list[str]) -> None:
         hosts.start(_COORDINATOR.value, _PROCESS_ID.value, _NUM_PROCESSES.value)
         if _MODE.value == "train":
             run_training(workdir, stop)
+        elif _MODE.value == "build":
+            run_build()
+        elif _MODE.value == "inspect":
+            run_inspection(workdir)
         else:
             run_evaluation(workdir)
     except (ValueError, OSError, FloatingPointError) as error:
@@ -113,14 +127,7 @@ def any_host(told: bool) -> bool:
 
 def run_training(workdir: pathlib.Path, stop: shutdown.Shutdown) -> None:
     """Train from the beginning or from the latest checkpoint, then evaluate."""
-    if _CRYSTALS.value:
-        raise ValueError(
-            "--crystals goes with --mode=evaluate; to train on crystals of your own "
-            "give --config.data.source=cif --config.data.cif_path=FILE"
-        )
-    config = given_config()
-    if config is None:
-        raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
+    config = required_config()
     from sgan_jax.datasets import powder_patterns
     from sgan_jax.training import compiler, train
 
@@ -128,6 +135,32 @@ def run_training(workdir: pathlib.Path, stop: shutdown.Shutdown) -> None:
         compiler.keep_programs(powder_patterns.cache_dir() / "programs")
     train.train(config, workdir, stop)
     run_evaluation(workdir)
+
+
+def run_build() -> None:
+    """Build the data set of the configuration, or go on with it."""
+    config = required_config()
+    from sgan_jax.training import experiment, hosts
+
+    folder = hosts.from_first(lambda: experiment.prepare_data(config))
+    logging.info("the data set is %s", folder)
+
+
+def run_inspection(workdir: pathlib.Path) -> None:
+    """Show the data set of the configuration, or of the run in a workdir, as a page."""
+    saved = workdir / "config.json"
+    if _CONFIG.value is None and saved.is_file():
+        config = configuration.load(saved)
+    else:
+        config = required_config()
+    from sgan_jax.evaluation import inspection
+    from sgan_jax.training import experiment, hosts
+
+    folder = hosts.from_first(lambda: experiment.prepare_data(config))
+    if hosts.is_first():
+        workdir.mkdir(parents=True, exist_ok=True)
+        inspection.write(folder, workdir / "data.html")
+        logging.info("the data set is shown in %s", workdir / "data.html")
 
 
 def run_evaluation(workdir: pathlib.Path) -> None:
@@ -152,6 +185,19 @@ def run_comparison(workdir: pathlib.Path) -> None:
     from sgan_jax.evaluation import comparison_page
 
     print(comparison_page.write_comparison(workdir))
+
+
+def required_config() -> ml_collections.ConfigDict:
+    """Return the checked configuration of a command that needs one, and no --crystals."""
+    if _CRYSTALS.value:
+        raise ValueError(
+            "--crystals goes with --mode=evaluate; to train on crystals of your own "
+            "give --config.data.source=cif --config.data.cif_path=FILE"
+        )
+    config = given_config()
+    if config is None:
+        raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
+    return config
 
 
 def given_config() -> ml_collections.ConfigDict | None:

@@ -28,7 +28,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--config=configs/demo.py", "--config.data.cif=x"], "data.cif_path"),
         (["--config=configs/demo.py", "--config.seed=x"], "invalid literal for int()"),
         (["--config=configs/demo.py:sgn"], "method is 'sgn'; use one of 'supervised', 'sgan'"),
-        (["--config=configs/demo.py", "--mode=test"], "<train|evaluate|compare>"),
+        (["--config=configs/demo.py", "--mode=test"], "<train|build|inspect|evaluate|compare>"),
         (["--config=configs/demo.py", "--workdr=x"], "workdr"),
         (["--config=configs/demo.py", "workdir"], "'workdir' is not a flag"),
         (["--config=configs/demo.py", "--crystals=a.zip"], "--mode=evaluate"),
@@ -66,8 +66,14 @@ def small_run(workdir, data_dir, **changes) -> list[str]:
 
 def test_from_crystals_to_a_report_by_one_command(tmp_path):
     arguments = small_run(tmp_path / "run", tmp_path / "data")
+    built = run("--mode=build", *arguments)
+    assert built.returncode == 0, built.stderr
+    (folder,) = (tmp_path / "data").glob("powder_patterns/*/1.1.0")
+    assert str(folder) in built.stderr
+    assert not (tmp_path / "run").exists()
     first = run(*arguments)
     assert first.returncode == 0, first.stderr
+    assert "crystals to patterns" not in first.stderr  # it finds them
     measured = json.loads((tmp_path / "run/test_metrics.json").read_text())
     assert (measured["task"], measured["method"], measured["steps"]) == ("bl", "supervised", 4)
     assert len(measured["confusion"]) == len(measured["classes"]) == 14

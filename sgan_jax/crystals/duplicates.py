@@ -1,7 +1,10 @@
 """Which crystals were there before: same reduced formula, space group and volume per atom."""
 
-import bisect
 from typing import Protocol
+
+import numpy as np
+
+from sgan_jax.crystals.seen import Seen
 
 _VOLUME_TOLERANCE = 0.02  # relative
 
@@ -31,10 +34,10 @@ class Described(Protocol):
 
 
 class DuplicateFilter:
-    """Remembers the crystals it has seen; the first of a kind wins."""
+    """Remembers the crystals it has seen, in 16 bytes each; the first of a kind wins."""
 
     def __init__(self):
-        self._volumes: dict[tuple[str, int], list[float]] = {}
+        self._volumes = Seen()
 
     def is_new(self, crystal: Described) -> bool:
         """Return whether no crystal that was new before is the same; remember this one if so.
@@ -42,11 +45,18 @@ class DuplicateFilter:
         The same are crystals of one reduced formula and space group whose volume per atom differs
         by at most 2 % of the first's.
         """
+        formula, number = crystal.formula, crystal.space_group_number
         volume = crystal.volume / crystal.atoms
-        kept = self._volumes.setdefault((crystal.formula, crystal.space_group_number), [])
-        position = bisect.bisect(kept, volume)
-        neighbours = kept[max(0, position - 1) : position + 1]
-        if any(abs(volume - other) <= _VOLUME_TOLERANCE * other for other in neighbours):
+        kept = self._volumes.numbers(_kind(formula, number))
+        if np.any(np.abs(volume - kept) <= _VOLUME_TOLERANCE * kept):
             return False
-        kept.insert(position, volume)
+        self.remember(formula, number, volume)
         return True
+
+    def remember(self, formula: str, space_group_number: int, volume_per_atom: float) -> None:
+        """Take a crystal for one that was new, as a build did before it was killed."""
+        self._volumes.add(_kind(formula, space_group_number), volume_per_atom)
+
+
+def _kind(formula: str, space_group_number: int) -> str:
+    return f"{space_group_number} {formula}"

@@ -30,11 +30,16 @@ class CombinedSource:
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
-    def items(self) -> Iterator[tuple[int, Any]]:
+    def items(self, start: int = 0) -> Iterator[tuple[int, Any]]:
         """Yield the part's index and the part's item."""
         for index, part in enumerate(self.parts):
-            for item in part.items():
+            length = len(part) if start else 0  # counting a folder takes a while
+            if start and start >= length:
+                start -= length
+                continue
+            for item in part.items(start):
                 yield index, item
+            start = 0
 
     def name(self, item: tuple[int, Any]) -> str:
         """Return what the part calls its item."""

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sgan_jax.crystals.duplicates import DuplicateFilter
+from sgan_jax.crystals.seen import Seen
 from sgan_jax.crystals.skipped import CifError, SkippedFile
+from sgan_jax.datasets import catalogue
 from sgan_jax.datasets.examples import example
+from sgan_jax.datasets.records import Record
 from sgan_jax.datasets.sources import Source
 from sgan_jax.diffraction.instrument import Instrument
 
@@ -75,14 +78,15 @@ def _one_line(error: Exception) -> str:
 class Tally:
     """Counts of a build so far; drops duplicates; stops a build that loses too much.
 
+    What is listed goes into the records of the shards, so a tally grows by bytes a crystal.
+
     Attributes:
       files: of the source, all of them.
       max_skipped_fraction: of the files, that may give nothing.
       lost: files that gave nothing.
       kept: examples that are in the data set.
-      skipped: what was skipped: files, or crystals of a file.
-      reasons: how many of them for each reason.
-      duplicates: id and formula of each crystal that was dropped for an earlier one.
+      reasons: how many files, or crystals of a file, were skipped for each reason.
+      duplicates: crystals that were dropped for an earlier one.
     """
 
     def __init__(self, files: int, max_skipped_fraction: float):
@@ -90,36 +94,52 @@ class Tally:
         self.max_skipped_fraction = max_skipped_fraction
         self.lost = 0
         self.kept = 0
-        self.skipped: list[SkippedFile] = []
         self.reasons: collections.Counter[str] = collections.Counter()
-        self.duplicates: list[tuple[str, str]] = []
+        self.duplicates = 0
         self._filter = DuplicateFilter()
-        self._ids: set[str] = set()
+        self._ids = Seen()
 
-    def examples(self, outcome: Outcome) -> Iterator[dict[str, Any]]:
-        """Yield the new examples of a file.
+    def examples(self, outcome: Outcome, record: Record) -> Iterator[dict[str, Any]]:
+        """Yield the new examples of a file; all about them goes into the record.
 
         Raises:
           TooManySkippedError: more than `max_skipped_fraction` of the files gave nothing.
         """
-        self.skipped += outcome.skipped
+        record.skipped += outcome.skipped
         self.reasons.update(entry.reason for entry in outcome.skipped)
         if not outcome.found:
+            record.lost += 1
             self.lost += 1
-            check_lost(
-                self.lost, self.files, self.max_skipped_fraction, self.reasons, outcome.skipped[-1]
-            )
+            self.check(outcome.skipped[-1])
         for found in outcome.found:
             described = found.example
             if not self._filter.is_new(found):
-                self.duplicates.append((described["id"], described["formula"]))
+                self.duplicates += 1
+                record.duplicates.append((described["id"], described["formula"]))
                 continue
             described["id"] = " ".join(described["id"].split())  # as the catalogue has it
-            while described["id"] in self._ids:  # an archive may hold a name twice
+            while len(self._ids.numbers(described["id"])):  # an archive may hold a name twice
                 described["id"] += "'"  # splits go by the id
             self._ids.add(described["id"])
             self.kept += 1
+            record.crystals.append(catalogue.row(described))
+            record.volumes_per_atom.append(found.volume / found.atoms)
             yield described
+
+    def absorb(self, record: Record) -> None:
+        """Be as after the examples of a shard that an earlier build has written."""
+        self.reasons.update(entry.reason for entry in record.skipped)
+        self.lost += record.lost
+        self.kept += len(record.crystals)
+        self.duplicates += len(record.duplicates)
+        for crystal, volume in zip(record.crystals, record.volumes_per_atom, strict=True):
+            described = dict(zip(catalogue.COLUMNS, crystal, strict=True))
+            self._filter.remember(described["formula"], int(described["space_group"]), volume)
+            self._ids.add(described["id"])
+
+    def check(self, latest: SkippedFile | None = None) -> None:
+        """Raise `TooManySkippedError` where too many files are lost so far."""
+        check_lost(self.lost, self.files, self.max_skipped_fraction, self.reasons, latest)
 
 
 def check_lost(

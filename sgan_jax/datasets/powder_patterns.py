@@ -14,8 +14,8 @@ import io
 import json
 import os
 import pathlib
+import platform
 import shutil
-import tempfile
 from collections.abc import Generator
 from typing import Any, NamedTuple
 
@@ -108,11 +108,13 @@ def prepare(
     """Return the folder of a data set, building it first where it is not there.
 
     The arguments are the keys of `config.data` and an instrument. Several processes may ask for
-    the same set at once: one builds, the others wait. A build that was killed leaves nothing that
-    could be taken for a data set; what it leaves is removed by the next build of that set.
+    the same set at once: one builds, the others wait. A build that was killed, or ended with an
+    error, leaves nothing that could be taken for a data set; the shards that it had finished are
+    checked, and the next build of that set goes on from them.
 
     Raises:
       ValueError: more than `max_skipped_fraction` of the files cannot be used.
+      OSError: `dir` cannot be written to, or is full.
       FileNotFoundError: `cif_path` or `prototype_path` is not there.
     """
     crystals = make_source(
@@ -140,10 +142,16 @@ def prepare(
     root = pathlib.Path(dir).expanduser() if dir else cache_dir()
     folder = root / "powder_patterns" / config.name / builder.FORMAT_VERSION
     if not is_complete(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.parent) as alone:
-            if not is_complete(folder):  # another process may have built it meanwhile
-                _build(config, root, folder, alone)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(folder.parent) as alone:
+                if not is_complete(folder):  # another process may have built it meanwhile
+                    _build(config, root, folder, alone)
+        except OSError as error:
+            raise OSError(
+                f"the data set cannot be written to {root}: {error}. Make space, or set data.dir "
+                "to another folder; the same command goes on from the shards that are finished"
+            ) from error
     summary = read_summary(folder)
     outcomes.check_lost(summary["lost"], summary["files"], max_skipped_fraction, summary["skipped"])
     return folder
@@ -202,22 +210,28 @@ def cache_dir() -> pathlib.Path:
 def _build(
     config: builder.PatternConfig, root: pathlib.Path, folder: pathlib.Path, alone: bool
 ) -> None:
-    """Build a data set; `alone`: no other process builds it at the same time."""
-    for leftover in folder.parent.glob("incomplete.*") if alone else ():  # of a killed build
-        shutil.rmtree(leftover)
+    """Build a data set; `alone`: no other process builds it at the same time.
+
+    One that is not alone cannot go on from what another has left, nor be gone on from.
+    """
+    name = f"incomplete.{folder.name}"
+    work = folder.parent / (name if alone else f"{name}.{platform.node()}-{os.getpid()}")
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)  # TFDS logs and prints about its own affairs
-    silence = contextlib.redirect_stdout(io.StringIO())
+    with contextlib.redirect_stdout(io.StringIO()):
+        whole = builder.PowderPatterns(config=config, data_dir=root)
+    logging.set_verbosity(verbosity)
     try:
-        with tempfile.TemporaryDirectory() as downloads, silence:  # TFDS makes folders for them
-            builder.PowderPatterns(config=config, data_dir=root).download_and_prepare(
-                download_dir=downloads, file_format="array_record"
-            )
+        with contextlib.redirect_stdout(io.StringIO()):
+            whole.resume(work)
     except OSError:
         if not is_complete(folder):  # else another process was first to rename its own
             raise
     finally:
-        logging.set_verbosity(verbosity)
+        if not alone:
+            shutil.rmtree(work, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            work.rmdir()  # where no shard was finished
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ A source is listed in the main process (`items`, cheap) and turned into crystals
 """
 
 import dataclasses
+import itertools
 import pathlib
 import re
 from collections.abc import Iterator
@@ -33,8 +34,11 @@ class Source[Item](Protocol):
 
     def __len__(self) -> int: ...
 
-    def items(self) -> Iterator[Item]:
-        """Yield what the workers need, always in the same order; as many as the length says."""
+    def items(self, start: int = 0) -> Iterator[Item]:
+        """Yield what the workers need, always in the same order, from the item `start` on.
+
+        From 0 these are as many as the length says.
+        """
         ...
 
     def name(self, item: Item) -> str:
@@ -79,14 +83,14 @@ class CifSource:
         files = sum(1 for _ in cif.cif_members(self.path))
         return min(self.count or files, files)
 
-    def items(self) -> Iterator[CifItem]:
+    def items(self, start: int = 0) -> Iterator[CifItem]:
         """Yield name and content of each file, in sorted order (a tar's in its own)."""
+        members = cif.cif_members(self.path)
         if self.count:
             files = sum(1 for _ in cif.cif_members(self.path))
             wanted = {i * files // self.count for i in range(min(self.count, files))}
-        for index, member in enumerate(cif.cif_members(self.path)):
-            if self.count and index not in wanted:
-                continue
+            members = (member for index, member in enumerate(members) if index in wanted)
+        for member in itertools.islice(members, start, None):
             try:
                 yield member.name, member.load()
             except CifError as error:
@@ -139,9 +143,9 @@ class SyntheticSource:
     def __len__(self) -> int:
         return self.count
 
-    def items(self) -> Iterator[int]:
+    def items(self, start: int = 0) -> Iterator[int]:
         """Yield the crystals' indices."""
-        return iter(range(self.count))
+        return iter(range(start, self.count))
 
     def name(self, item: int) -> str:
         """Return the index, in words."""
@@ -179,9 +183,9 @@ class PrototypeSource:
     def __len__(self) -> int:
         return self.count
 
-    def items(self) -> Iterator[int]:
+    def items(self, start: int = 0) -> Iterator[int]:
         """Yield the crystals' indices."""
-        return iter(range(self.count))
+        return iter(range(start, self.count))
 
     def name(self, item: int) -> str:
         """Return the index, in words."""

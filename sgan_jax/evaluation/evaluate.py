@@ -182,19 +182,22 @@ def predict_logits(
 ) -> np.ndarray:
     """Return the logits [n, C] of patterns [N, P] + offset at the rows [n], on all hosts.
 
-    In batches of `batch_size` on each device; each host reads the patterns of its own devices.
+    In batches of `batch_size` on each device; each host reads the patterns of its own devices, a
+    batch at a time.
     """
     call = parallel.make_parallel_evaluation(steps.make_evaluation_step(discriminator))
     devices, here = parallel.device_count(), parallel.local_devices()
     share = batches.evaluation_share(rows, devices=devices)[here]
-    read = patterns[share.ravel()].reshape(*share.shape, -1) + np.float32(offset)
-    resident, no_labels = parallel.distribute((read, np.zeros(share.shape, np.int32)))
     params = parallel.replicate(params)
     parts = []
     for positions, mask in batches.padded_batches(
         len(rows), devices=devices, batch_size=batch_size
     ):
-        _, logits = call(params, resident, no_labels, positions[here], mask[here])
+        now = np.take_along_axis(share, positions[here], axis=1)
+        read = patterns[now.ravel()].reshape(*now.shape, -1) + np.float32(offset)
+        in_order = np.broadcast_to(np.arange(now.shape[1], dtype=np.int32), now.shape)
+        given = parallel.distribute((read, np.zeros(now.shape, np.int32)))
+        _, logits = call(params, *given, in_order, mask[here])
         parts.append(np.asarray(logits))
     dealt = np.concatenate(parts, axis=1)[:, : share.shape[1]]
     return batches.in_order(hosts.gather(dealt), len(rows))

@@ -165,6 +165,23 @@ def panels(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]
     return figure, every
 
 
+def histogram(values: np.ndarray, what: str) -> Figure:
+    """Draw how often values [N] > 0 are of which size, in steps of equal ratio."""
+    figure, axes = _figure(4.6, 2.3)
+    if len(values):
+        edges = np.geomspace(values.min() * 0.99, values.max() * 1.01, 31)
+        axes.hist(values, edges.tolist(), color=BLUE, rwidth=0.92)
+    axes.set_xscale("log")
+    axes.set_xlabel(what)
+    axes.set_ylabel("crystals")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
+    axes.grid(axis="y", color=LINE, lw=0.6)
+    axes.set_axisbelow(True)
+    return figure
+
+
 def svg_data_uri(figure: Figure) -> str:
     """Return the figure as a data URI, the same bytes for the same picture."""
     file = io.BytesIO()

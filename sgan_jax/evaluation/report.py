@@ -77,7 +77,12 @@ class Contents:
 
 def write_report(path: pathlib.Path, contents: Contents) -> None:
     """Write the page; a reader never sees half of it."""
-    page = page_environment().get_template("report.html.j2").render(**page_values(contents))
+    write_page(path, "report.html.j2", page_values(contents))
+
+
+def write_page(path: pathlib.Path, template: str, values: Mapping[str, Any]) -> None:
+    """Write a template of this folder with everything that it names."""
+    page = page_environment().get_template(template).render(**values)
     partial = path.with_suffix(".partial")
     partial.write_text(page, encoding="utf-8")
     os.replace(partial, path)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import ml_collections
 import numpy as np
+from absl import logging
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
@@ -18,7 +19,7 @@ from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.models import generator as generators
 from sgan_jax.models import resnet
-from sgan_jax.training import batches, hosts, methods, parallel, state
+from sgan_jax.training import batches, feeding, hosts, methods, parallel, state
 
 
 class Data(NamedTuple):
@@ -32,32 +33,33 @@ class Data(NamedTuple):
     split: splits.Split
 
 
+def prepare_data(config: ml_collections.ConfigDict) -> pathlib.Path:
+    """Return the folder of the data set, building it if it is not there."""
+    data = config.data
+    return powder_patterns.prepare(
+        source=data.source,
+        class_balance=data.class_balance,
+        synthetic_crystals=data.synthetic_crystals,
+        synthetic_seed=data.synthetic_seed,
+        prototype_crystals=data.prototype_crystals,
+        prototype_seed=data.prototype_seed,
+        prototype_path=data.prototype_path,
+        cif_path=data.cif_path,
+        symmetry=data.symmetry,
+        b_iso_default=data.b_iso_default,
+        max_skipped_fraction=data.max_skipped_fraction,
+        dir=data.dir,
+        processes=data.processes,
+        instrument=make_instrument(config.instrument),
+    )
+
+
 def load_data(config: ml_collections.ConfigDict) -> Data:
     """Build the data set if it is not there, read it and cut it into parts."""
-    instrument = make_instrument(config.instrument)
-    data = config.data
-
-    def prepare() -> pathlib.Path:
-        return powder_patterns.prepare(
-            source=data.source,
-            class_balance=data.class_balance,
-            synthetic_crystals=data.synthetic_crystals,
-            synthetic_seed=data.synthetic_seed,
-            prototype_crystals=data.prototype_crystals,
-            prototype_seed=data.prototype_seed,
-            prototype_path=data.prototype_path,
-            cif_path=data.cif_path,
-            symmetry=data.symmetry,
-            b_iso_default=data.b_iso_default,
-            max_skipped_fraction=data.max_skipped_fraction,
-            dir=data.dir,
-            processes=data.processes,
-            instrument=instrument,
-        )
-
-    hosts.from_first(prepare)
+    instrument, data = make_instrument(config.instrument), config.data
+    hosts.from_first(lambda: prepare_data(config))
     # The others find what the first has built; or build their own, where they share no disk.
-    dataset = powder_patterns.load(prepare())
+    dataset = powder_patterns.load(prepare_data(config))
     crystals, task = dataset.catalogue, config.task
     classes = symmetry.class_list(task.name, task.classes, crystals.space_group, task.min_count)
     labels = symmetry.class_indices(task.name, classes, crystals.space_group)
@@ -87,25 +89,43 @@ def make_instrument(fields: ml_collections.ConfigDict) -> instruments.Instrument
     return dataclasses.replace(preset, name=f"{preset.name}_modified", **given) if given else preset
 
 
-def place_data(
-    data: Data, batch_sizes: Mapping[str, int], *, offset: float
-) -> parallel.ResidentData:
-    """Read the patterns of this host's devices and put each device's share on it.
+def make_feed(
+    data: Data,
+    batch_sizes: Mapping[str, int],
+    *,
+    seed: int,
+    offset: float,
+    device_bytes: int,
+    total_steps: int,
+) -> feeding.Feed:
+    """Return what gives the devices of this host their batches.
 
     Args:
       data: its parts named in `batch_sizes`, and the validation part.
       batch_sizes: per device, of each part that is trained on.
+      seed: of the run.
       offset: added to every pattern.
+      device_bytes: memory of a device for patterns, which are read from disk again and again where
+        they take more; 0 is a part of what it has.
+      total_steps: of the run.
     """
-    patterns, labels = {}, {}
-    for part, size in (*batch_sizes.items(), ("validation", 1)):
-        rows = batches.share(
-            getattr(data.split, part), devices=parallel.device_count(), batch_size=size
-        )[parallel.local_devices()]
-        read = data.dataset.patterns[rows.ravel()] + np.float32(offset)
-        patterns[part] = parallel.distribute(read.reshape(*rows.shape, -1))
-        labels[part] = parallel.distribute(data.labels[rows])
-    return parallel.ResidentData(patterns, labels)
+    parts = {}
+    for name, size in (*batch_sizes.items(), ("validation", 1)):
+        members = getattr(data.split, name)
+        shares = batches.share(members, devices=parallel.device_count(), batch_size=size)
+        parts[name] = feeding.Part(shares[parallel.local_devices()], len(members), size)
+
+    def read(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        patterns = data.dataset.patterns[rows.ravel()] + np.float32(offset)
+        return patterns.reshape(*rows.shape, -1), data.labels[rows]
+
+    too_large = not feeding.fits(parts, data.dataset.patterns.shape[1], device_bytes)
+    if hosts.any_of(too_large):  # all hosts run the same program
+        logging.info("patterns are read from disk as they are due: they fill the devices' memory")
+        return feeding.Streamed(
+            parts, read, seed=seed, trained=tuple(batch_sizes), total=total_steps
+        )
+    return feeding.Resident(parts, read, seed=seed, trained=tuple(batch_sizes))
 
 
 def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Networks:

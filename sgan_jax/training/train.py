@@ -102,26 +102,21 @@ def _train(
         logging.info("going on after step %d of %d", progress.step, total)
         resume.compare_best(progress, best)
 
-    resident = experiment.place_data(data, sizes, offset=config.data.intensity_offset)
+    feed = experiment.make_feed(
+        data,
+        sizes,
+        seed=config.seed,
+        offset=config.data.intensity_offset,
+        device_bytes=config.data.device_bytes,
+        total_steps=total,
+    )
     calls = [(phase.end, parallel.make_parallel_step(phase.step)) for phase in phases]
 
     def advance(state: Any, first_step: int, step_count: int) -> tuple[Any, loop.Sums]:
-        positions = {
-            part: batches.call_positions(
-                len(getattr(data.split, part)),
-                seed=config.seed,
-                part=part,
-                first_step=first_step,
-                steps=step_count,
-                devices=parallel.device_count(),
-                batch_size=size,
-            )[parallel.local_devices()]
-            for part, size in sizes.items()
-        }
         call = next(call for end, call in calls if first_step < end)
-        return call(state, resident, positions)
+        return call(state, *feed.training(first_step, step_count))
 
-    validate = validation.make_validation(config, data, resident, stop.should_stop)
+    validate = validation.make_validation(config, data, feed, stop.should_stop)
     metrics: writer.MetricsWriter | writer.SilentWriter = writer.SilentWriter()
     if hosts.is_first():
         metrics = writer.MetricsWriter(
@@ -146,6 +141,7 @@ def _train(
         )
     finally:
         metrics.close()
+        feed.close()
     logging.info(
         "trained %d steps in %s; best validation accuracy %.4f after step %d",
         total,

@@ -7,14 +7,14 @@ import jax
 import ml_collections
 
 from sgan_jax.evaluation import metrics as counts
-from sgan_jax.training import batches, experiment, parallel, steps
+from sgan_jax.training import batches, experiment, feeding, parallel, steps
 from sgan_jax.training.state import evaluated_params
 
 
 def make_validation(
     config: ml_collections.ConfigDict,
     data: experiment.Data,
-    resident: parallel.ResidentData,
+    feed: feeding.Feed,
     should_stop: Callable[[], bool],
 ) -> Callable[[Any], dict[str, float] | None]:
     """Make state -> loss and accuracy on the validation part, exact under padding.
@@ -34,11 +34,7 @@ def make_validation(
             batch_size=config.eval.batch_size,
         ):
             counted, _ = evaluate(
-                params,
-                resident.patterns["validation"],
-                resident.labels["validation"],
-                positions[here],
-                mask[here],
+                params, *feed.evaluation("validation", positions[here]), mask[here]
             )
             total = counted if total is None else counts.add(total, counted)
             jax.block_until_ready(total)  # else all batches are given out at once, and waited for

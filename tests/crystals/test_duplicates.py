@@ -1,7 +1,11 @@
+import collections
+import tracemalloc
+
+import numpy as np
 import pytest
 from cif_text import cif_text, cube, named
 
-from sgan_jax.crystals import cif, duplicates
+from sgan_jax.crystals import cif, duplicates, seen
 
 
 def _salt(edge, element="Na", name="F m -3 m", occupancy=1):
@@ -46,3 +50,25 @@ def test_only_what_was_kept_counts():
     volumes = (1.0, 1.015, 1.03)
     seen = duplicates.DuplicateFilter()
     assert [seen.is_new(_salt(5.64 * v ** (1 / 3))) for v in volumes] == [True, False, True]
+
+
+def test_what_was_seen_is_found_again_before_and_after_it_is_sorted_in(monkeypatch):
+    monkeypatch.setattr(seen, "_MERGED_AT", 7)
+    random = np.random.default_rng(0)
+    store, expected = seen.Seen(), collections.defaultdict(list)
+    for number in range(100):
+        text = f"text {random.integers(30)}"
+        assert sorted(store.numbers(text)) == expected[text]
+        store.add(text, number)
+        expected[text].append(number)
+    assert all(sorted(store.numbers(text)) == numbers for text, numbers in expected.items())
+
+
+def test_a_million_crystals_are_remembered_in_sixteen_bytes_each():
+    store = seen.Seen()
+    tracemalloc.start()
+    for number in range(2 * 65_536):
+        store.add(f"crystal {number}", number)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 20 * 2 * 65_536

@@ -39,6 +39,15 @@ def test_parts_are_listed_in_their_order_with_their_counts(tmp_path, keys):
     assert [source.name(item) for item in items[:5]] == sorted(rock_salts(10))[::2]
 
 
+@pytest.mark.parametrize("kinds", ["cif", "cif:7", "cif:5+synthetic+prototypes:2"])
+def test_items_from_any_one_on_are_the_rest(tmp_path, keys, kinds):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(10))
+    source = combined_source.make_source(**(keys | {"source": kinds, "cif_path": path}))
+    whole = list(source.items())
+    for start in range(len(whole) + 1):
+        assert list(source.items(start)) == whole[start:]
+
+
 def test_identities_tell_sources_apart(tmp_path, keys):
     path = write_zip(tmp_path / "salts.zip", rock_salts(10))
     prototypes = tmp_path / "prototypes.zip"

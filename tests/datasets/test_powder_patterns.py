@@ -3,30 +3,21 @@
 import csv
 import dataclasses
 import json
-import os
 import pathlib
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
+from build_program import stored_bytes
 from rock_salts import rock_salt, rock_salts, write_zip
 
 from sgan_jax.crystals import cif
-from sgan_jax.datasets import builder, powder_patterns
+from sgan_jax.datasets import powder_patterns, shards
 from sgan_jax.diffraction import profile
 
 
 def rows(path: pathlib.Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
-
-
-def stored_bytes(folder: pathlib.Path) -> dict[str, bytes]:
-    """Return the files of a set but for its summary, which holds a time."""
-    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "build.json"}
 
 
 def test_examples_are_the_simulated_crystals(tmp_path, settings):
@@ -115,7 +106,7 @@ def test_a_source_of_nothing_usable_is_an_error(tmp_path, settings):
 
 
 def test_shards_without_a_new_crystal_are_fine(tmp_path, settings, monkeypatch):
-    monkeypatch.setattr(builder, "_FILES_PER_SHARD", 2)
+    monkeypatch.setattr(shards, "FILES_PER_SHARD", 2)
     files = rock_salts(3) | {f"salts/again{i}.cif": rock_salt(4.0, "Li F") for i in range(6)}
     path = write_zip(tmp_path / "salts.zip", files)
     data = powder_patterns.load(powder_patterns.prepare(cif_path=path, **settings))
@@ -164,103 +155,3 @@ def test_the_default_folder_is_the_users_cache(tmp_path, settings, monkeypatch):
 def test_a_missing_file_is_named(settings):
     with pytest.raises(FileNotFoundError, match=r"data\.cif_path.*nowhere\.zip"):
         powder_patterns.prepare(cif_path="nowhere.zip", **settings)
-
-
-def program(settings: dict, path: pathlib.Path, slowly: str = "") -> list[str]:
-    """Return a command that builds a data set, in a new process."""
-    plain = settings | {"dir": str(settings["dir"]), "cif_path": str(path)}
-    plain["instrument"] = dataclasses.asdict(plain["instrument"])
-    text = f"""
-import sys
-from sgan_jax.datasets import outcomes, powder_patterns
-from sgan_jax.diffraction.instrument import Instrument
-{slowly}
-settings = {plain!r}
-settings["instrument"] = Instrument(**settings["instrument"])
-folder = powder_patterns.prepare(**settings)
-print(len(powder_patterns.load(folder)), "tensorflow" in sys.modules)
-"""
-    return [sys.executable, "-W", "error", "-c", text]
-
-
-def test_the_same_bytes_in_every_run(tmp_path, settings):
-    path = write_zip(tmp_path / "salts.zip", rock_salts(3))
-    stored = []
-    for run in ("first", "second"):
-        subprocess.run(program(settings | {"dir": tmp_path / run}, path), check=True)
-        (written,) = (tmp_path / run).rglob("dataset_info.json")
-        stored.append(stored_bytes(written.parent))
-    assert stored[0] == stored[1]
-
-
-SLOWLY = """
-import time
-usual = outcomes.Tally.examples
-outcomes.Tally.examples = lambda *given: time.sleep(0.1) or usual(*given)
-"""
-
-
-def test_tensorflow_is_never_imported(tmp_path, settings):
-    path = write_zip(tmp_path / "salts.zip", rock_salts(3))
-    output = subprocess.run(program(settings, path), check=True, capture_output=True, text=True)
-    assert output.stdout == "3 False\n"
-
-
-def wait_for_a_shard(sets: pathlib.Path) -> None:
-    for _ in range(600):
-        if list(sets.rglob("*.array_record*")):
-            return
-        time.sleep(0.1)
-    pytest.fail("no shard after a minute")
-
-
-def test_a_killed_build_is_not_taken_for_whole(tmp_path, settings):
-    path = write_zip(tmp_path / "salts.zip", rock_salts(60))
-    sets = tmp_path / "sets"
-    build = subprocess.Popen(program(settings, path, SLOWLY))
-    wait_for_a_shard(sets)
-    build.send_signal(signal.SIGKILL)
-    build.wait()
-    (leftover,) = sets.rglob("incomplete.*")
-    assert not list(sets.rglob("dataset_info.json"))
-    folder = powder_patterns.prepare(cif_path=path, **settings)
-    assert not leftover.exists()
-    assert len(powder_patterns.load(folder)) == 60
-
-
-CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-
-
-def test_an_interrupted_build_leaves_nothing(tmp_path, settings):
-    path = write_zip(tmp_path / "salts.zip", rock_salts(60))
-    sets = tmp_path / "sets"
-    build = subprocess.Popen(
-        program(settings | {"processes": 2}, path, SLOWLY + CTRL_C),
-        start_new_session=True,
-        stderr=subprocess.PIPE,
-    )
-    wait_for_a_shard(sets)
-    os.killpg(build.pid, signal.SIGINT)  # as a terminal does: to the workers, too
-    error = build.communicate(timeout=60)[1].decode()
-    assert build.returncode
-    assert error.count("Traceback") == 1, error
-    assert not [path for path in sets.rglob("*") if path.is_file() and path.name != ".lock"]
-
-
-NO_LOCKS = """
-import fcntl
-def flock(*given):
-    raise OSError(95, "Operation not supported")
-fcntl.flock = flock
-"""
-
-
-@pytest.mark.parametrize("file_system", ["", NO_LOCKS], ids=["locks", "no locks"])
-def test_two_builds_at_once(tmp_path, settings, file_system):
-    path = write_zip(tmp_path / "salts.zip", rock_salts(20))
-    command = program(settings, path, SLOWLY + file_system)
-    builds = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [build.communicate(timeout=100)[0] for build in builds]
-    assert outputs == ["20 False\n"] * 2
-    assert len(list((tmp_path / "sets").rglob("dataset_info.json"))) == 1
-    assert not list((tmp_path / "sets").rglob("incomplete.*"))

@@ -1,0 +1,50 @@
+"""Builds of data sets in processes of their own, for tests to kill."""
+
+import dataclasses
+import pathlib
+import sys
+import time
+
+import pytest
+
+SLOWLY = """
+import time
+usual = outcomes.Tally.examples
+outcomes.Tally.examples = lambda *given: time.sleep(0.1) or usual(*given)
+"""
+
+
+def program(settings: dict, path: pathlib.Path, changes: str = "") -> list[str]:
+    """Return a command that builds a data set, in a new process."""
+    plain = settings | {"dir": str(settings["dir"]), "cif_path": str(path)}
+    plain["instrument"] = dataclasses.asdict(plain["instrument"])
+    text = f"""
+import sys
+from sgan_jax.datasets import outcomes, powder_patterns, shards
+from sgan_jax.diffraction.instrument import Instrument
+{changes}
+settings = {plain!r}
+settings["instrument"] = Instrument(**settings["instrument"])
+folder = powder_patterns.prepare(**settings)
+print(len(powder_patterns.load(folder)), "tensorflow" in sys.modules)
+"""
+    return [sys.executable, "-W", "error", "-c", text]
+
+
+def wait_for_a_shard(sets: pathlib.Path) -> None:
+    """Wait until a build has begun a shard."""
+    wait_for_files(sets, "*.array_record*", 1)
+
+
+def wait_for_files(sets: pathlib.Path, pattern: str, count: int) -> None:
+    """Wait until there are so many files of a pattern."""
+    for _ in range(600):
+        if len(list(sets.rglob(pattern))) >= count:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"not {count} of {pattern} after a minute")
+
+
+def stored_bytes(folder: pathlib.Path) -> dict[str, bytes]:
+    """Return the files of a set but for its summary, which holds a time."""
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "build.json"}
