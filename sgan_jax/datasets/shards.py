@@ -80,9 +80,11 @@ def write(
 
 def _write_one(path: pathlib.Path, serialized: Iterable[bytes]) -> None:
     """Write a shard as TFDS does; it reads them one by one, in any order."""
+    serialized = iter(serialized)
+    first = list(itertools.islice(serialized, 1))  # the workers are up before there is a file
     with _as_os_error():
         writer = array_record_module.ArrayRecordWriter(str(path), "group_size:1")
-    for example in serialized:
+    for example in itertools.chain(first, serialized):
         with _as_os_error():
             writer.write(example)
     with _as_os_error():

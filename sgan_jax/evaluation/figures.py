@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from sgan_jax import symmetry
 
@@ -123,7 +123,7 @@ def class_distribution(counts: Mapping[str, np.ndarray], names: Sequence[str]) -
     for part, values in counts.items():
         if not np.any(values):
             continue
-        color = PART_COLORS.get(part, MUTED)
+        color = PART_COLORS.get(part, BLUE)
         if few:
             axes.barh(position, values, left=base, color=color, height=0.72, label=part)
         else:
@@ -146,7 +146,7 @@ def class_distribution(counts: Mapping[str, np.ndarray], names: Sequence[str]) -
         axes.grid(axis="y", color=LINE, lw=0.6)
     axes.tick_params(length=0)
     axes.set_axisbelow(True)
-    if base.any():
+    if len(counts) > 1 and base.any():
         axes.legend(frameon=False, fontsize=9, labelcolor=INK)
     return figure
 
@@ -175,6 +175,7 @@ def histogram(values: np.ndarray, what: str) -> Figure:
     axes.set_xlabel(what)
     axes.set_ylabel("crystals")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")
     axes.grid(axis="y", color=LINE, lw=0.6)
