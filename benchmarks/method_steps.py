@@ -1,6 +1,6 @@
 """What a training step of each method costs, and how many steps twenty minutes hold.
 
-python benchmarks/method_steps.py [--repeats=15] [--minutes=20]
+python benchmarks/method_steps.py [--repeats=15] [--minutes=20] [--rows=supervised,consistency]
 
 The settings are those of the study (configs/study.py); data loading, logging and validation are
 left out. The methods' steps are timed in turn, so that a busy machine slows all alike; medians.
@@ -42,8 +42,8 @@ def patterns(count: int) -> np.ndarray:
     return random.uniform(size=(count, len(TWO_THETA_DEG))).astype(np.float32) ** 8
 
 
-def make_steps(config) -> dict[int, Callable[[], object]]:
-    """Return a function that makes one step, for each phase of the run by its length."""
+def make_steps(config) -> list[tuple[int, Callable[[], object]]]:
+    """Return the length of each phase of the run, and a function that makes one of its steps."""
     given = methods.Given(
         networks=experiment.make_networks(config, CLASSES),
         two_theta_deg=TWO_THETA_DEG,
@@ -56,7 +56,7 @@ def make_steps(config) -> dict[int, Callable[[], object]]:
     sizes = experiment.batch_sizes(config, config.train.batch_size)
     batch = {part: patterns(size)[None] for part, size in sizes.items()}
     batch["labels"] = np.zeros((1, sizes["labelled"]), np.int32)
-    batch, held, found, begin = jax.device_put(batch), [jax.device_get(start)], {}, 0
+    batch, held, found, begin = jax.device_put(batch), [jax.device_get(start)], [], 0
     for end, step in phases:
         call = jax.pmap(step, state.AXIS, in_axes=(None, 0), out_axes=(None, None))
 
@@ -64,7 +64,8 @@ def make_steps(config) -> dict[int, Callable[[], object]]:
             held[0], metrics = call(held[0], batch)
             return jax.block_until_ready(metrics)
 
-        found[end - begin], begin = one, end
+        found.append((end - begin, one))
+        begin = end
     return found
 
 
@@ -81,20 +82,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--rows", help="of configs/study.py; all where not given")
     arguments = parser.parse_args()
     study = load_study()
-    functions = {(name, n): f for name in study.METHODS
-                 for n, f in make_steps(study.get_config(name)).items()}  # fmt: skip
-    functions[("views", STEPS)] = make_views(configuration.base("bl", 5, "consistency"))
-    seconds = {which: [] for which in functions}
+    rows = ["supervised", *study.METHODS]
+    if arguments.rows:
+        rows = ["supervised", *arguments.rows.split(",")]
+    rows = list(dict.fromkeys(rows))  # 'supervised' once: the others are compared with it
+    phases = [(name, n, f) for name in rows for n, f in make_steps(study.get_config(name))]
+    phases.append(("views", STEPS, make_views(configuration.base("bl", 5, "consistency"))))
+    seconds: list[list[float]] = [[] for _ in phases]
     for repeat in range(arguments.repeats + 2):
-        for which, function in functions.items():
+        for (_, _, function), times in zip(phases, seconds, strict=True):
             beginning = time.perf_counter()
             function()
             if repeat >= 2:  # the first compile
-                seconds[which].append(time.perf_counter() - beginning)
+                times.append(time.perf_counter() - beginning)
     mean: dict[str, float] = {}
-    for (name, steps), times in seconds.items():
+    for (name, steps, _), times in zip(phases, seconds, strict=True):
         mean[name] = mean.get(name, 0.0) + steps / STEPS * statistics.median(times)
     results = {
         name: {
