@@ -13,117 +13,8 @@ from typing import Any
 import ml_collections
 from ml_collections import config_dict
 
-from sgan_jax import data_source
-
-METHODS = ("supervised", "sgan", "feature_matching", "consistency", "pretrain")
-SEMI_SUPERVISED = METHODS[1:]  # those that use the unlabelled part
-WITH_GENERATOR = ("sgan", "feature_matching")
-WITH_STRONG_VIEWS = ("consistency", "pretrain")
-
-CHOICES = {
-    "method": METHODS,
-    "task.name": ("bl", "sg", "eg"),
-    "task.classes": ("paper", "all", "frequent"),
-    "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "d1b", "hb2a", "3t2"),
-    "data.class_balance": ("natural", "uniform"),
-    "data.symmetry": ("file", "spglib"),
-    "data.split": ("random", "structure_type"),
-    "consistency.thresholds": ("fixed", "global", "adaptive"),
-    "pretrain.then": ("supervised", "consistency"),
-    "model.dtype": ("float32", "bfloat16"),
-    "gan.optimizers": ("two", "three"),
-    "optim.schedule": ("constant", "cosine"),
-    "train.rng": ("rbg", "threefry2x32"),
-}
-
-# field: (allowed values in words, the test)
-RANGES = {
-    "seed": ("0 or more", lambda x: x >= 0),
-    "task.min_count": ("0 or more", lambda x: x >= 0),
-    "instrument.wavelength_angstrom": ("0.1 to 20 Å", lambda x: 0.1 <= x <= 20),
-    "data.synthetic_crystals": ("1 or more", lambda x: x >= 1),
-    "data.synthetic_seed": ("0 or more", lambda x: x >= 0),
-    "data.prototype_crystals": ("1 or more", lambda x: x >= 1),
-    "data.prototype_seed": ("0 or more", lambda x: x >= 0),
-    "data.b_iso_default": ("0 Å² or more", lambda x: x >= 0),
-    "data.max_skipped_fraction": ("0 to 1", lambda x: 0 <= x <= 1),
-    "data.processes": ("0 (one per core) or more", lambda x: x >= 0),
-    "data.device_bytes": ("0 (by device) or more", lambda x: x >= 0),
-    "data.split_seed": ("0 or more", lambda x: x >= 0),
-    "data.test_fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
-    "data.labelled_percent": ("1 to 99", lambda x: 1 <= x <= 99),
-    "data.validation_fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
-    "data.intensity_offset": ("0 to 1", lambda x: 0 <= x <= 1),
-    **{
-        f"{section}.{field}": (words, test)
-        for section in ("augment", "strong")
-        for field, words, test in (
-            ("strain", "0 to 0.2", lambda x: 0 <= x <= 0.2),
-            ("zero_shift_deg", "0 to 5 degrees", lambda x: 0 <= x <= 5),
-            ("displacement_deg", "0 to 5 degrees", lambda x: 0 <= x <= 5),
-            ("broadening_deg", "0 to 0.5 degrees", lambda x: 0 <= x <= 0.5),
-            ("texture", "0 to 2", lambda x: 0 <= x <= 2),
-            ("impurity", "0 to 0.5", lambda x: 0 <= x <= 0.5),
-            ("background", "0 to 2", lambda x: 0 <= x <= 2),
-            ("noise", "0 to 0.5", lambda x: 0 <= x <= 0.5),
-            ("missing_deg", "0 to 40 degrees", lambda x: 0 <= x <= 40),
-        )
-    },
-    "model.input_power": ("above 0 to 2", lambda x: 0 < x <= 2),
-    "model.dropout": ("0 or more and below 1", lambda x: 0 <= x < 1),
-    "optim.learning_rate": ("above 0", lambda x: x > 0),
-    "optim.generator_learning_rate": ("above 0", lambda x: x > 0),
-    "optim.real_fake_learning_rate": ("above 0", lambda x: x > 0),
-    "optim.eps": ("above 0", lambda x: x > 0),
-    "consistency.confidence": ("0 to 1", lambda x: 0 <= x <= 1),
-    "consistency.momentum": ("0 or more and below 1", lambda x: 0 <= x < 1),
-    "consistency.weight": ("0 or more", lambda x: x >= 0),
-    "consistency.start_steps": ("0 or more", lambda x: x >= 0),
-    "consistency.ramp_steps": ("0 or more", lambda x: x >= 0),
-    "consistency.fairness_weight": ("0 or more", lambda x: x >= 0),
-    "pretrain.fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
-    "pretrain.learning_rate": ("above 0", lambda x: x > 0),
-    "pretrain.temperature": ("above 0", lambda x: x > 0),
-    "pretrain.labelled_weight": ("0 or more", lambda x: x >= 0),
-    "optim.weight_decay": ("0 or more", lambda x: x >= 0),
-    "optim.clip_norm": ("0 (off) or more", lambda x: x >= 0),
-    "optim.average_decay": ("0 (off) or more and below 1", lambda x: 0 <= x < 1),
-    "optim.logit_adjustment": ("0 (off) to 2", lambda x: 0 <= x <= 2),
-    "optim.warmup_steps": ("0 or more", lambda x: x >= 0),
-    "train.batch_size": ("1 or more", lambda x: x >= 1),
-    "train.unlabelled_ratio": ("1 or more", lambda x: x >= 1),
-    "train.epochs": ("1 or more", lambda x: x >= 1),
-    "train.steps": ("0 (counted from the epochs) or more", lambda x: x >= 0),
-    "train.steps_per_call": ("0 (by device) or more", lambda x: x >= 0),
-    "train.log_every_steps": ("1 or more", lambda x: x >= 1),
-    "train.eval_every_steps": ("0 (twenty times a run) or more", lambda x: x >= 0),
-    "eval.batch_size": ("1 or more", lambda x: x >= 1),
-    "checkpoint.every_steps": ("1 or more", lambda x: x >= 1),
-    "checkpoint.keep": ("1 or more", lambda x: x >= 1),
-}
-
-# Fields that act only where another field has one of some values: (field, that other, values).
-# A field that ends in a dot is all of its section. A source has the value of each kind it names.
-NEEDS = (
-    ("task.classes", "task.name", ("sg",)),
-    ("task.min_count", "task.classes", ("frequent",)),
-    ("data.prototype_path", "data.source", ("prototypes",)),
-    ("data.cif_path", "data.source", ("cif",)),
-    ("data.symmetry", "data.source", ("cif",)),
-    ("strong.", "method", WITH_STRONG_VIEWS),
-    ("consistency.", "method", WITH_STRONG_VIEWS),
-    ("consistency.confidence", "consistency.thresholds", ("fixed",)),
-    ("pretrain.", "method", ("pretrain",)),
-    ("gan.real_fake_head", "method", WITH_GENERATOR),
-    ("gan.soft_labels", "method", ("sgan",)),
-    ("gan.soft_labels", "gan.real_fake_head", (True,)),
-    ("gan.optimizers", "method", ("sgan",)),
-    ("optim.generator_learning_rate", "method", WITH_GENERATOR),
-    ("optim.real_fake_learning_rate", "gan.optimizers", ("three",)),
-    ("optim.warmup_steps", "optim.schedule", ("cosine",)),
-    ("optim.logit_adjustment", "method", ("supervised", *WITH_STRONG_VIEWS)),
-    ("train.unlabelled_ratio", "method", WITH_STRONG_VIEWS),
-)
+from sgan_jax import config_rules
+from sgan_jax.config_rules import WITH_GENERATOR, WITH_STRONG_VIEWS
 
 # Fields that a run may change between a kill and its continuation: the numbers stay the same.
 HARMLESS = (
@@ -147,7 +38,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
     with_views = method in WITH_STRONG_VIEWS
     config = dict(
         seed=0,  # of the parameters, the batches and the dropout; the split has its own
-        method=method,  # one of METHODS; 'supervised' uses the labelled part only
+        method=method,  # one of config_rules.METHODS; 'supervised' uses the labelled part only
         task=dict(
             name=task,  # 'bl': 14 Bravais lattices; 'sg': space groups; 'eg': 97 extinction groups
             classes="paper",  # of 'sg': 'paper' (144), 'all' (230), 'frequent' (> min_count)
@@ -282,57 +173,9 @@ def _number() -> config_dict.FieldReference:
 def validate(config: ml_collections.ConfigDict) -> None:
     """Raise ValueError, naming the field and what it allows, for settings that cannot be meant."""
     fields = flatten(config)
-    for field, allowed in CHOICES.items():
-        if fields[field] not in allowed:
-            raise ValueError(f"{field} is {fields[field]!r}; use one of {_words(allowed)}")
-    for field, (allowed, test) in RANGES.items():
-        if fields[field] is not None and not test(fields[field]):
-            raise ValueError(f"{field} is {fields[field]!r}; use {allowed}")
-    _check_contradictions(fields)
-    _check_parts(fields)
-
-
-def _check_contradictions(fields: dict[str, Any]) -> None:
+    config_rules.check_values(fields)
     default = flatten(base(fields["task.name"], 5, fields["method"]))
-    kinds = {part.kind for part in data_source.parse(fields["data.source"])}
-    for name, other, values in NEEDS:
-        given = kinds if other == "data.source" else {fields[other]}
-        if given & set(values):
-            continue
-        for field in [f for f in fields if f == name or (name[-1] == "." and f.startswith(name))]:
-            if fields[field] != default[field]:
-                wanted = f"{other}={' or '.join(map(repr, values))}"
-                raise ValueError(
-                    f"{field} is {fields[field]!r} but acts only with {wanted}, which is "
-                    f"{fields[other]!r}; use {field}={default[field]!r} or {wanted}"
-                )
-    if "cif" in kinds and not fields["data.cif_path"]:
-        raise ValueError(
-            f"data.cif_path is empty but data.source is {fields['data.source']!r}; give a CIF "
-            "file, a folder, a zip or a tar, or use data.source='synthetic'"
-        )
-    if fields["optim.warmup_steps"] > fields["train.steps"] > 0:
-        raise ValueError(
-            f"optim.warmup_steps is {fields['optim.warmup_steps']}, more than train.steps = "
-            f"{fields['train.steps']}; use 0 to {fields['train.steps']}"
-        )
-
-
-def _check_parts(fields: dict[str, Any]) -> None:
-    """Check that the test, labelled and unlabelled parts fit into the whole."""
-    percent = fields["data.labelled_percent"]
-    rest = round(100 * (1 - fields["data.test_fraction"]), 6)
-    if percent > rest:
-        raise ValueError(
-            f"data.labelled_percent is {percent} but data.test_fraction = "
-            f"{fields['data.test_fraction']} leaves {rest:g} % of the patterns; "
-            f"use data.labelled_percent of 1 to {rest:g}"
-        )
-    if percent == rest and fields["method"] in SEMI_SUPERVISED:
-        raise ValueError(
-            f"data.labelled_percent is {percent}, which leaves no unlabelled patterns for "
-            f"method={fields['method']!r}; use less than {rest:g} or method='supervised'"
-        )
+    config_rules.check_together(fields, default)
 
 
 def flatten(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -373,7 +216,3 @@ def load(path: pathlib.Path) -> ml_collections.ConfigDict:
     config = base(saved["task"]["name"], saved["data"]["labelled_percent"], saved["method"])
     config.update(saved)
     return config.lock()
-
-
-def _words(values: tuple[str, ...]) -> str:
-    return ", ".join(repr(value) for value in values)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from sgan_jax import config as configuration
+from sgan_jax import config_rules
 from sgan_jax.diffraction import instrument
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
@@ -73,7 +74,7 @@ def test_every_key_has_a_comment_or_speaks_for_itself():
 
 
 def test_presets_are_those_of_the_instrument_file():
-    assert set(configuration.CHOICES["instrument.preset"]) == set(instrument.PRESETS)
+    assert set(config_rules.CHOICES["instrument.preset"]) == set(instrument.PRESETS)
 
 
 def base(method="sgan", **changes):
@@ -135,8 +136,8 @@ def test_wrong_settings_are_named_with_what_is_allowed(changes, field, allowed):
 
 def test_ranges_and_choices_name_fields_that_exist():
     fields = configuration.flatten(base())
-    named = {*configuration.CHOICES, *configuration.RANGES, *configuration.HARMLESS}
-    named |= {name for needs in configuration.NEEDS for name in needs[:2]}
+    named = {*config_rules.CHOICES, *config_rules.RANGES, *configuration.HARMLESS}
+    named |= {name for needs in config_rules.NEEDS for name in needs[:2]}
     sections = {f"{name.partition('.')[0]}." for name in fields}
     assert named <= set(fields) | sections
 

@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 
 from sgan_jax import config as configuration
-from sgan_jax import data_source, symmetry
+from sgan_jax import config_rules, data_source, symmetry
 from sgan_jax.evaluation import generated, report
 from sgan_jax.models import generator as generators
 from sgan_jax.training import experiment, writer
@@ -29,7 +29,7 @@ def contents(
 ) -> report.Contents:
     """Return the contents of a run's report."""
     paper = configuration.base(config.task.name, config.data.labelled_percent, config.method)
-    sgan = config.method in configuration.WITH_GENERATOR
+    sgan = config.method in config_rules.WITH_GENERATOR
     return report.Contents(
         title=f"{report.WHATS[config.task.name].capitalize()}s from powder patterns",
         metrics=metrics,
@@ -85,7 +85,7 @@ def generator_measures(
 ) -> dict[str, float] | None:
     """Return how like real patterns those of the run's generator are; None where there is none."""
     real = data.dataset.patterns[data.split.unlabelled[:COMPARED]]
-    if config.method not in configuration.WITH_GENERATOR or len(real) <= generated.NEIGHBOURS:
+    if config.method not in config_rules.WITH_GENERATOR or len(real) <= generated.NEIGHBOURS:
         return None
     return generated.measures(generate(config, data, state, MEASURED), real)
 

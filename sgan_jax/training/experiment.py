@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 
 from sgan_jax import config as configuration
-from sgan_jax import symmetry
+from sgan_jax import config_rules, symmetry
 from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.models import generator as generators
@@ -139,7 +139,7 @@ def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Netw
         dropout=config.model.dropout,
         dtype=config.model.dtype,
     )
-    with_generator = config.method in configuration.WITH_GENERATOR
+    with_generator = config.method in config_rules.WITH_GENERATOR
     return state.Networks(
         discriminator,
         generators.Generator(state.AXIS, config.model.dtype) if with_generator else None,
@@ -165,7 +165,7 @@ def make_state_and_phases(
 def batch_sizes(config: ml_collections.ConfigDict, batch_size: int) -> dict[str, int]:
     """Return how many patterns of each part a step takes of which so many are labelled."""
     sizes = {"labelled": batch_size}
-    if config.method in configuration.SEMI_SUPERVISED:
+    if config.method in config_rules.SEMI_SUPERVISED:
         sizes["unlabelled"] = batch_size * config.train.unlabelled_ratio
     return sizes
 
@@ -185,7 +185,7 @@ def count_parameters(params: Any) -> int:
 
 def _check_parts(split: splits.Split, method: str) -> None:
     for part, indices in split._asdict().items():
-        if not len(indices) and (part != "unlabelled" or method in configuration.SEMI_SUPERVISED):
+        if not len(indices) and (part != "unlabelled" or method in config_rules.SEMI_SUPERVISED):
             raise ValueError(
                 f"no pattern is in the {part} part; use more crystals, or another "
                 "data.labelled_percent, data.test_fraction or data.validation_fraction"
