@@ -8,7 +8,8 @@ The row after the colon; seed, task and percentage by flags.
 
 from sgan_jax import config
 
-# Steps that 20 minutes hold (benchmarks/method_steps.py), learning rate, settings of its own.
+# Steps that 20 minutes hold (estimates, to be measured: benchmarks/method_steps.py), learning
+# rate, settings of its own.
 METHODS = {
     "supervised": (12_000, 1e-3, {}),
     "augmented": (12_000, 1e-3, {"augment.strain": 0.03, "augment.zero_shift_deg": 0.1}),
