@@ -13,7 +13,7 @@ from absl import logging
 from fake_data import load_data, make_networks
 
 from sgan_jax import config as configuration
-from sgan_jax.training import experiment, hosts, parallel, train
+from sgan_jax.training import experiment, hosts, parallel, shutdown, train
 
 STEPS = 8
 
@@ -43,7 +43,11 @@ def main(workdir: str, method: str, *options: str) -> None:
             return lambda *arguments: time.sleep(float(given["pause"])) or call(*arguments)
 
         parallel.make_parallel_step = make_slow_step
-    train.train(config, pathlib.Path(workdir))
+    stop = shutdown.Shutdown(agree=hosts.any_of).listen()
+    try:
+        train.train(config, pathlib.Path(workdir), stop)
+    except shutdown.Stopped as stopped:
+        stop.end(stopped)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from fake_data import load_data, make_networks
 from program import STEPS
 
 from sgan_jax import config as configuration
-from sgan_jax.training import checkpoint, experiment
+from sgan_jax.training import checkpoint, experiment, shutdown
 
 PROGRAM = pathlib.Path(__file__).with_name("program.py")
 
@@ -93,7 +94,7 @@ def test_when_a_host_dies_the_others_end_and_the_job_can_be_started_again(
     tmp_path, undisturbed, dies
 ):
     workdir = tmp_path / "run"
-    processes = start(workdir, "--pause=1", processes=2, devices=4)
+    processes = start(workdir, "--pause=0.5", processes=2, devices=4)
     wait_for_step(workdir, 4)
     processes[dies].kill()
     processes[dies].communicate()
@@ -113,6 +114,21 @@ def test_when_a_host_dies_the_others_end_and_the_job_can_be_started_again(
         (said,) = finish(start(tmp_path / "other", devices=2))
         assert "begun on 8 devices, going on with 2: the batch stays 8, 4 on each" in said
         assert int(trained(tmp_path / "other")[0].step) == STEPS
+
+
+def test_when_one_host_is_told_to_end_all_save_and_end(tmp_path, undisturbed):
+    workdir = tmp_path / "run"
+    processes = start(workdir, "--pause=0.5", processes=2, devices=4)
+    wait_for_step(workdir, 2)
+    processes[1].send_signal(signal.SIGTERM)
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [shutdown.STOPPED] * 2, said
+    assert "SIGTERM" in said[1] and "another host's signal" in said[0]
+
+    finish(start(workdir, processes=2, devices=4))
+    (state, _), (expected, _) = trained(workdir), trained(undisturbed[1])
+    for left, right in zip(jax.tree.leaves(state), jax.tree.leaves(expected), strict=True):
+        assert np.asarray(left).tobytes() == np.asarray(right).tobytes()
 
 
 def wait_for_step(workdir: pathlib.Path, step: int) -> None:
