@@ -66,6 +66,8 @@ def _read_block(
     columns = _columns(block)
     intensity_name = next(item for item in _INTENSITY if item in columns)
     intensity, errors = columns[intensity_name]
+    if not len(intensity):
+        raise PatternError(where, None, f"the loop of _{intensity_name} is empty; the file is cut")
     for suffix in ("_su", "_esd"):
         if intensity_name + suffix in columns:
             errors = columns[intensity_name + suffix][0]

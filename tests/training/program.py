@@ -23,6 +23,7 @@ def main(workdir: str, method: str, *options: str) -> None:
     jax.config.update("jax_platforms", "cpu")
     given = dict(option.removeprefix("--").split("=") for option in options)
     number = {name: int(given[name]) for name in ("process_id", "num_processes") if name in given}
+    hosts.HEARTBEAT_TIMEOUT_SECONDS = 15  # a minute, which a test need not wait
     hosts.start(given.get("coordinator"), **number)
     config = configuration.base("bl", 50, method)
     config.train.batch_size = 1

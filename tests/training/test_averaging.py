@@ -30,8 +30,9 @@ def test_average_is_the_weighted_sum_of_the_steps(make):
     index = stand_ins.indices(2, 1, 4, 24)
     now, path = created, []
     call, where = parallel.make_parallel_step(averaged), jax.local_devices()[:2]
+    resident = stand_ins.resident(data, 2)
     for _ in range(3):
-        now, _ = call(parallel.replicate(now, where), parallel.replicate(data, where), index)
+        now, _ = call(parallel.replicate(now, where), resident, index)
         now = jax.device_get(now)
         path.append(state.classifier_params(now)["hidden"]["kernel"])
     start = np.asarray(state.classifier_params(created)["hidden"]["kernel"])

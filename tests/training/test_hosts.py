@@ -100,7 +100,7 @@ def test_when_a_host_dies_the_others_end_and_the_job_can_be_started_again(
     processes[dies].communicate()
     died = time.monotonic()
     written = processes[1 - dies].communicate(timeout=150)[1]
-    assert time.monotonic() - died < 120
+    assert time.monotonic() - died < 60  # the program's own heartbeat is 45 s longer: 105 s
     assert processes[1 - dies].returncode not in (None, 0), written
     shutil.copytree(workdir, tmp_path / "other")
 

@@ -90,8 +90,9 @@ def run(job):
 def load_everything():
     """Import what a run imports, but for pictures, and torch, for which tensorboardX looks."""
     sys.modules["torch"] = None
-    for module, name in (("report", "write_report"), ("run_report", "contents")):
-        stub = types.SimpleNamespace(**{name: lambda *_, **__: None})
+    pictures = {"report": ("write_report",), "run_report": ("contents", "generator_measures")}
+    for module, names in pictures.items():
+        stub = types.SimpleNamespace(**dict.fromkeys(names, lambda *_, **__: None))
         sys.modules[f"sgan_jax.evaluation.{module}"] = stub
     from sgan_jax.evaluation import evaluate
     from sgan_jax.training import train
