@@ -11,7 +11,7 @@ On a cluster, as a Slurm array or a Kubernetes Indexed Job, a run an element, N 
     python launch/sweep.py configs/sweeps/table4.py --parallel=16 \
         --backend=slurm --slurm=partition=gpu,gpus_per_node=8,time=1440
     python launch/sweep.py configs/sweeps/table4.py --parallel=16 \
-        --backend=k8s --image=IMAGE --gpus=8 --claim=CLAIM --mount=/work --runs_dir=/work/runs
+        --backend=k8s --image=IMAGE --gpus=8 --claim=CLAIM --mount=/scratch --runs_dir=/scratch/runs
 
 The same command goes on after anything: what is finished is skipped, what is not is resumed, what
 failed is tried again. --dry_run says what would be done. All runs are checked before any starts.

@@ -34,7 +34,9 @@ _IMAGE = flags.DEFINE_string("image", "sgan_jax:latest", "With --backend=k8s: th
 _CLAIM = flags.DEFINE_string(
     "claim", "sgan-jax", "With --backend=k8s: the claim of the volume that holds --runs_dir."
 )
-_MOUNT = flags.DEFINE_string("mount", "/work", "With --backend=k8s: where that volume is mounted.")
+_MOUNT = flags.DEFINE_string(
+    "mount", "/scratch", "With --backend=k8s: where that volume is mounted."
+)
 _GPUS = flags.DEFINE_integer("gpus", 1, "With --backend=k8s: GPUs a run.", lower_bound=0)
 
 

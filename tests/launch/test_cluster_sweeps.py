@@ -145,7 +145,7 @@ def test_each_index_runs_its_own_command_word_for_word():
     show = ["printf", r"%s\0"]
     commands = [[*show, "a b", "$HOME", "$(HOME)"], [*show, "it's", '"', "*", "\\"], [*show, "c"]]
     job = indexed_job.manifest(
-        commands, name="T_4.x", image="i", claim="c", mount="/work", gpus=0, parallel=9
+        commands, name="T_4.x", image="i", claim="c", mount="/scratch", gpus=0, parallel=9
     )
     assert pods(job) == [command[2:] for command in commands]
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", job["metadata"]["name"])
@@ -155,7 +155,7 @@ def test_each_index_runs_its_own_command_word_for_word():
 def test_a_sweep_is_written_as_an_indexed_job(tmp_path):
     stage = Stage(tmp_path)
     options = ("--backend=k8s", "--parallel=2", "--gpus=8", "--image=here/sgan:1", "--claim=disk")
-    status, out, err = stage.run("four.py", *options, "--runs_dir=/work/runs/four")
+    status, out, err = stage.run("four.py", *options, "--runs_dir=/scratch/runs/four")
     assert status == 0, err
     assert "kubectl apply -f four.yaml" in out
     job = yaml.safe_load((tmp_path / "four.yaml").read_text())
@@ -177,6 +177,6 @@ def test_a_sweep_is_written_as_an_indexed_job(tmp_path):
     assert [command[:3] for command in commands] == 4 * [["python", "-m", "sgan_jax.main"]]
     workdirs = [word for command in commands for word in command if word.startswith("--workdir")]
     names = ("p10_0", "p10_1", "p50_0", "p50_1")
-    assert workdirs == [f"--workdir=/work/runs/four/{name}" for name in names]
+    assert workdirs == [f"--workdir=/scratch/runs/four/{name}" for name in names]
     # A pod has JOB_COMPLETION_INDEX: without this jax takes the four for one run of four processes.
     assert all("--num_processes=1" in command for command in commands)

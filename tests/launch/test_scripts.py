@@ -185,7 +185,7 @@ def test_jobset_has_the_fields_of_v1alpha2_and_what_jax_asks_for():
     (container,) = pod["containers"]
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
     assert "command" not in container  # the image's entry point is the program
-    workdirs = [each for each in container["args"] if each.startswith("--workdir=/work/")]
+    workdirs = [each for each in container["args"] if each.startswith("--workdir=/scratch/")]
     assert len(workdirs) == 1
 
 
