@@ -1,6 +1,6 @@
-r"""The study (docs/STUDY.md): one run of its table's row and column, 20 minutes on two CPU cores.
+r"""The study (docs/STUDY.md): one run of its table's row and column, 20 minutes on one CPU core.
 
-The row after the colon; seed, task and percentage by flags.
+The row after the colon; seed, task and percentage by flags. configs/sweeps/study.py lists all runs.
 
     python -m sgan_jax.main --config=configs/study.py:consistency --workdir=runs/consistency_0 \
         --config.data.cif_path=../shared/structures/open_crystals.zip --config.seed=0
@@ -8,23 +8,45 @@ The row after the colon; seed, task and percentage by flags.
 
 from sgan_jax import config
 
-# Steps that 20 minutes hold (estimates, to be measured: benchmarks/method_steps.py), learning
-# rate, settings of its own.
-METHODS = {
-    "supervised": (12_000, 1e-3, {}),
-    "augmented": (12_000, 1e-3, {"augment.strain": 0.03, "augment.zero_shift_deg": 0.1}),
-    "sgan": (7_000, 1e-3, {"optim.generator_learning_rate": 3e-4}),
-    "feature_matching": (6_000, 1e-3, {"optim.generator_learning_rate": 3e-4}),
-    "consistency": (9_000, 1e-3, {"consistency.momentum": 0.99}),
-    "pretrain": (8_000, 1e-3, {"pretrain.then": "consistency", "consistency.momentum": 0.99}),
+VIEWS = {"augment.strain": 0.03, "augment.zero_shift_deg": 0.1}
+GENERATOR = {"optim.generator_learning_rate": 3e-4}
+CONSISTENCY = {"consistency.momentum": 0.99}
+RELEASED = {
+    "gan.real_fake_head": True,
+    "gan.soft_labels": True,
+    "gan.optimizers": "three",
+    "model.projection_shortcuts": True,
+    "model.dropout": 0.05,
+    "optim.eps": 1e-4,
+    "data.intensity_offset": 1e-3,
+}
+
+# Method, the steps that 20 minutes hold (benchmarks/method_steps.py --minutes=20 on one core),
+# settings of the row.
+ROWS = {
+    "supervised": ("supervised", 12_000, {}),
+    "augmented": ("supervised", 12_000, VIEWS),
+    "sgan": ("sgan", 2_900, GENERATOR),
+    "sgan_views": ("sgan", 2_900, GENERATOR | VIEWS),
+    "released": ("sgan", 2_800, GENERATOR | RELEASED),
+    "released_views": ("sgan", 2_800, GENERATOR | RELEASED | VIEWS),
+    "feature_matching": ("feature_matching", 2_700, GENERATOR),
+    "feature_matching_views": ("feature_matching", 2_700, GENERATOR | VIEWS),
+    "consistency": ("consistency", 10_000, CONSISTENCY),
+    "pretrain_supervised": ("pretrain", 7_000, {"pretrain.then": "supervised"}),
+    "pretrain_consistency": ("pretrain", 7_000, {"pretrain.then": "consistency"} | CONSISTENCY),
 }
 
 
 def get_config(row: str = "consistency"):
     """Return the settings of a row of the table, for 14 Bravais lattices and 5 % labelled."""
-    steps, rate, own = METHODS[row]
-    study = config.base("bl", 5, "supervised" if row == "augmented" else row)
-    schedule = {"optim.schedule": "cosine", "optim.warmup_steps": 200, "train.steps": steps}
-    study.update_from_flattened_dict({"optim.learning_rate": rate, **schedule, **own})
+    if row not in ROWS:
+        raise ValueError(f"the study has no row {row!r}; use one of {', '.join(ROWS)}")
+    method, steps, own = ROWS[row]
+    study = config.base("bl", 5, method)
     study.data.source, study.data.cif_path = "cif", "open_crystals.zip"
+    study.optim.learning_rate = 1e-3
+    study.optim.schedule, study.optim.warmup_steps = "cosine", 200
+    study.train.steps = steps
+    study.update_from_flattened_dict(own)
     return study
