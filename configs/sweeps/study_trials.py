@@ -1,4 +1,4 @@
-r"""The study's tuning (docs/STUDY.md): four trials of a quarter of the steps for each kind of method.
+r"""The study's tuning (docs/STUDY.md): four trials of each kind of method, a quarter as long.
 
 `bl`, 5 % labelled, random split, seed 0. Compared by validation accuracy alone, which
 `--records` writes down of a run before its numbers on the test part.

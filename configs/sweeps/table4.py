@@ -1,23 +1,59 @@
-r"""The paper's table: both tasks, four labelled percentages, supervised against SGAN, three seeds.
+r"""The study's table (docs/STUDY.md): every row, 20 minutes of one core a run, in the order there.
 
-48 runs of 100 epochs, on crystals of yours: hours each on a GPU, days on two CPU cores.
-Should reach what configs/{bl,sg}_{05,10,25,50}.py say.
+Two runs at once on two cores; each finished run becomes a file of docs/study/, from which
+launch/study.py makes the tables.
 
-    python launch/sweep.py configs/sweeps/table4.py \
-        --backend=slurm --slurm=gpus_per_node=8,time=1440 \
-        --config.data.source=cif --config.data.cif_path=icsd.tar
+    NPROC=1 python launch/sweep.py configs/sweeps/table4.py --parallel=2 --records=docs/study \
+        --config.data.cif_path=../shared/structures/open_crystals.zip --only=bl_05_random
+    python launch/study.py
 """
 
 import itertools
 
-TASKS = ("bl", "sg")
-PERCENTS = (5, 10, 25, 50)
-METHODS = ("supervised", "sgan")
+ROWS = (
+    "supervised",
+    "augmented",
+    "sgan",
+    "consistency",
+    "pretrain_consistency",
+    "feature_matching_views",
+    "sgan_views",
+    "released_views",
+    "pretrain_supervised",
+    "feature_matching",
+    "released",
+)
+FEW = ("supervised", "augmented", "sgan", "consistency", "pretrain_consistency")
 SEEDS = (0, 1, 2)
 
 
+def cells():
+    """Yield task, split, percentage and row of each cell, in the order in which they are run."""
+    for percent in (5, 10):
+        for row in ROWS:
+            yield "bl", "random", percent, row
+    for task, split in (("sg", "random"), ("bl", "structure_type"), ("sg", "structure_type")):
+        for percent, row in itertools.product((5, 10), FEW):
+            yield task, split, percent, row
+    for split, task, percent in itertools.product(
+        ("random", "structure_type"), ("bl", "sg"), (25, 50)
+    ):
+        for row in FEW:
+            yield task, split, percent, row
+    for task, split in itertools.product(("bl", "sg"), ("random", "structure_type")):
+        yield task, split, 90, "augmented"
+        yield task, split, 90, "supervised"
+
+
 def runs():
-    """Yield the name, the config file and the overrides of each run."""
-    for task, percent, method, seed in itertools.product(TASKS, PERCENTS, METHODS, SEEDS):
-        config = f"configs/{task}_{percent:02d}.py:{method}"
-        yield f"{task}_{percent:02d}_{method}_{seed}", config, {"seed": seed}
+    """Yield the name, the config file and the overrides of each run; seed 0 of a stage first."""
+    for _, stage in itertools.groupby(cells(), key=lambda cell: cell[:3]):
+        for seed, (task, split, percent, row) in itertools.product(SEEDS, list(stage)):
+            name = f"{task}_{percent:02d}_{split}_{row}_{seed}"
+            settings = {
+                "task.name": task,
+                "data.split": split,
+                "data.labelled_percent": percent,
+                "seed": seed,
+            }
+            yield name, f"configs/study.py:{row}", settings

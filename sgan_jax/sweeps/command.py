@@ -11,10 +11,13 @@ from absl import app, flags, logging
 
 from sgan_jax import config as configuration
 from sgan_jax.evaluation import run_folder
-from sgan_jax.sweeps import here, indexed_job, slurm_array, sweep_file
+from sgan_jax.sweeps import here, indexed_job, records, slurm_array, sweep_file
 
 _RUNS_DIR = flags.DEFINE_string(
     "runs_dir", None, "Folder of the runs' folders. Default: runs/<sweep file>."
+)
+_RECORDS = flags.DEFINE_string(
+    "records", "", "Folder that gets a small JSON file of each finished run, for a repository."
 )
 _PARALLEL = flags.DEFINE_integer(
     "parallel", 1, "How many runs at once; here, they share the GPUs out.", lower_bound=1
@@ -102,6 +105,8 @@ def run_sweep(arguments: list[str]) -> int:
             if not state.finished:
                 print(shlex.join(state.run.command(runs_dir)))
         return 0
+    if _RECORDS.value:
+        _record([state.run for state in every], runs_dir)
     if _BACKEND.value == "here":
         return _run_here(to_do, runs_dir, done=len(every) - len(to_do))
     if not to_do:
@@ -128,7 +133,14 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
         here.Job(run.name, run.command(runs_dir), runs_dir / run.name, steps=run.config.train.steps)
         for run, _, _ in to_do
     ]
-    outcome = here.run_all(jobs, parallel=_PARALLEL.value, gpus=here.visible_gpus(), done=done)
+    runs = {state.run.name: state.run for state in to_do}
+    outcome = here.run_all(
+        jobs,
+        parallel=_PARALLEL.value,
+        gpus=here.visible_gpus(),
+        done=done,
+        ended=lambda name: _record([runs[name]], runs_dir),
+    )
     if outcome.stopped:
         print("stopped; the same command goes on", file=sys.stderr)
         return here.STOPPED
@@ -144,6 +156,13 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
             file=sys.stderr,
         )
     return 1 if failed else 0
+
+
+def _record(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> None:
+    """Write the records of those that are finished, where --records asks for them."""
+    for run in runs if _RECORDS.value else ():
+        if path := records.write(run, runs_dir, pathlib.Path(_RECORDS.value)):
+            logging.info("wrote %s", path)
 
 
 def _submit_to_slurm(to_do: list[State], runs_dir: pathlib.Path, name: str) -> None:

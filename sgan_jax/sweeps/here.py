@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from types import FrameType
 from typing import NamedTuple
 
@@ -77,7 +77,12 @@ class _Running:
 
 
 def run_all(
-    jobs: Sequence[Job], *, parallel: int, gpus: Sequence[str] = (), done: int = 0
+    jobs: Sequence[Job],
+    *,
+    parallel: int,
+    gpus: Sequence[str] = (),
+    done: int = 0,
+    ended: Callable[[str], None] = lambda name: None,
 ) -> Outcome:
     """Run the jobs, `parallel` at a time; a failure stops none of the others.
 
@@ -88,6 +93,7 @@ def run_all(
       parallel: how many run at once.
       gpus: their numbers, shared out among the jobs that run at once; none: nothing is hidden.
       done: how many runs the sweep has besides, for the progress bar.
+      ended: called with the name of each job that has ended well.
     """
     shares = share_out(gpus, parallel)
     waiting, outcome = collections.deque(jobs), Outcome()
@@ -102,6 +108,8 @@ def run_all(
                     del running[place]
                     outcome.statuses[child.job.name] = status
                     bar.update(1)
+                    if status == 0:
+                        ended(child.job.name)
                     _tell(bar, _ended(child, status))
             if signals and not outcome.stopped:
                 outcome.stopped = True

@@ -1,6 +1,7 @@
 """launch/sweep.py as its users start it, with a stand-in for the program that it runs."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -159,3 +160,22 @@ def test_the_smoke_sweep_trains_four_runs(tmp_path):
     assert all("(2)" in row[3] and "±" in row[3] for row in rows)
     for name in ("csv", "md", "html", "png"):
         assert (tmp_path / f"comparison.{name}").stat().st_size
+
+
+def test_records_are_kept_of_finished_runs_only(stage):
+    status, _, err = stage.run("four.py", "--records=kept", FAILS="p10_1")
+    assert status == 1
+    assert sorted(path.name for path in (stage.folder / "kept").iterdir()) == [
+        "p10_0.json",
+        "p50_0.json",
+        "p50_1.json",
+    ]
+    record = json.loads((stage.folder / "kept/p50_1.json").read_text())
+    assert (record["name"], record["row"], record["percent"]) == ("p50_1", "supervised", 50)
+    assert record["top1"] == 0.6
+    assert "--config.seed=1" in record["command"]
+    assert record["command"].startswith("python -m sgan_jax.main --config=")
+    (stage.folder / "kept/p50_0.json").unlink()
+    status, _, _ = stage.run("four.py", "--records=kept")
+    assert status == 0
+    assert len(list((stage.folder / "kept").iterdir())) == 4

@@ -31,9 +31,9 @@ def test_every_sweep_is_a_valid_lab_book_page(path, monkeypatch):
     assert f"python launch/sweep.py configs/sweeps/{path.name}" in path.read_text()
 
 
-def test_table4_is_the_papers_table(monkeypatch):
+def test_paper_table4_is_the_papers_table(monkeypatch):
     monkeypatch.chdir(ROOT)
-    runs = sweep_file.read(ROOT / "configs/sweeps/table4.py")
+    runs = sweep_file.read(ROOT / "configs/sweeps/paper_table4.py")
     cells = {
         (run.config.task.name, run.config.data.labelled_percent, run.config.method) for run in runs
     }

@@ -1,0 +1,98 @@
+"""The study's tables from its records (`sweeps.records`): cells, and differences with their errors.
+
+A cell is a row (method), a task, a split and a labelled percentage; its runs differ in the seed.
+"""
+
+import json
+import math
+import pathlib
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+Runs = Sequence[Mapping[str, Any]]
+Key = tuple[str, str, str, float]  # row, task, split, percent
+Cells = Mapping[Key, Runs]
+
+
+class Difference(NamedTuple):
+    """Of two cells' means, as fractions; `error` is its standard error over seeds."""
+
+    value: float
+    error: float
+
+    def is_clear(self) -> bool:
+        """Say whether it is more than twice its standard error."""
+        return self.value > 2 * self.error
+
+
+def read(folder: pathlib.Path) -> dict[Key, list[Mapping[str, Any]]]:
+    """Return the records of a folder by cell, sorted by seed.
+
+    Raises:
+      ValueError: two records of a cell have one seed.
+    """
+    cells: dict[Key, list[Mapping[str, Any]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        record = json.loads(path.read_text())
+        key = (record["row"], record["task"], record["split"], record["percent"])
+        if any(other["seed"] == record["seed"] for other in cells.get(key, ())):
+            raise ValueError(f"{path}: seed {record['seed']} of {key} is there twice; remove one")
+        cells.setdefault(key, []).append(record)
+    return {key: sorted(runs, key=lambda run: run["seed"]) for key, runs in cells.items()}
+
+
+def difference(better: Runs, worse: Runs, metric: str = "top1") -> Difference | None:
+    """Return by how much one cell is above another; None where either has fewer than two seeds."""
+    if min(len(better), len(worse)) < 2:
+        return None
+    a, b = ([run[metric] for run in runs] for runs in (better, worse))
+    error = math.sqrt(statistics.variance(a) / len(a) + statistics.variance(b) / len(b))
+    return Difference(statistics.fmean(a) - statistics.fmean(b), error)
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Return the mean and the standard deviation of a sample (n - 1), None for one value."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def cell_text(runs: Runs, metric: str = "top1") -> str:
+    """Return '44.1 ± 0.9 (3)': per cent, standard deviation, seeds; or 'not run'."""
+    if not runs:
+        return "not run"
+    mean, deviation = mean_and_deviation([100 * run[metric] for run in runs])
+    spread = "" if deviation is None else f" ± {deviation:.1f}"
+    return f"{mean:.1f}{spread} ({len(runs)})"
+
+
+def table(
+    cells: Cells,
+    rows: Mapping[str, str],
+    columns: Sequence[tuple[str, str, float]],
+) -> str:
+    """Return a Markdown table of top-1 accuracy.
+
+    Args:
+      cells: of `read`.
+      rows: name and title of each row, in order.
+      columns: task, split and percentage of each column.
+    """
+    titles = [f"`{task}` {percent:g} %" for task, _, percent in columns]
+    lines = [f"| | {' | '.join(titles)} |", "|---" * (len(columns) + 1) + "|"]
+    for row, title in rows.items():
+        texts = [cell_text(cells.get((row, *column), ())) for column in columns]
+        lines.append(f"| {title} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def fill(page: str, name: str, content: str) -> str:
+    """Return the page with new content between <!-- NAME --> and <!-- /NAME -->.
+
+    Raises:
+      ValueError: the page has no such place.
+    """
+    before, opening, rest = page.partition(f"<!-- {name} -->")
+    _, closing, after = rest.partition(f"<!-- /{name} -->")
+    if not (opening and closing):
+        raise ValueError(f"the page has no <!-- {name} --> ... <!-- /{name} -->")
+    return f"{before}{opening}\n{content}\n{closing}{after}"

@@ -1,0 +1,71 @@
+"""One small JSON file for each finished run of a sweep: what a study keeps in its repository."""
+
+import json
+import pathlib
+import shlex
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from sgan_jax.evaluation import run_folder
+from sgan_jax.sweeps import sweep_file
+
+ROUNDED = 6  # digits; a test part of a million patterns would need as many
+
+
+def write(run: sweep_file.Run, runs_dir: pathlib.Path, folder: pathlib.Path) -> pathlib.Path | None:
+    """Write <folder>/<name>.json of a run where it is finished, and return its path, else None.
+
+    It holds `name`, `row` (see below), `percent`, `command`, `program` (the commit),
+    `validation_top1` (of the step that was tested), and all of test_metrics.json.
+    One that is there already is kept: the run may have been cleared away and made again since.
+    """
+    there = run_folder.read(runs_dir / run.name)
+    path = folder / f"{run.name}.json"
+    if path.exists() or there is None or there.metrics is None:
+        return None
+    record = {
+        "name": run.name,
+        "row": row(run),
+        "percent": run.config.data.labelled_percent,
+        "command": shlex.join(run.command(pathlib.Path("runs"), ("python", "-m", "sgan_jax.main"))),
+        "program": commit(),
+        "validation_top1": best_validation(there.path),
+        **{key: _rounded(value) for key, value in there.metrics.items()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())
+    beside.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    beside.replace(path)
+    return path
+
+
+def row(run: sweep_file.Run) -> str:
+    """Return 'augmented' of --config=configs/study.py:augmented; the method where none stands."""
+    return run.flags[0].partition(".py:")[2] or run.config.method
+
+
+def best_validation(workdir: pathlib.Path) -> float | None:
+    """Return the highest validation accuracy that metrics.jsonl tells of."""
+    lines = (json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines())
+    return max((x["accuracy"] for x in lines if x["kind"] == "validation"), default=None)
+
+
+def commit() -> str | None:
+    """Return the commit of the program, with '-dirty' where it was changed; None outside git."""
+    command = ("git", "describe", "--always", "--dirty", "--abbrev=12")
+    try:
+        here = pathlib.Path(__file__).parent
+        found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, ROUNDED)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_rounded(each) for each in value]
+    return value
