@@ -90,9 +90,24 @@ def peak_shapes(
     of its length, in each of its two pieces. 8 leave an error of 1e-7 of the maximum (the
     Lorentzian's poles, half a width off the axis, set the pace); 1 does four widths from the peak.
     """
-    gaussian, lorentzian = instrument.widths_deg(centre_deg)
-    fwhm, eta = pseudo_voigt_parameters(gaussian, lorentzian)
-    s, h = instrument.s_over_l, instrument.h_over_l
+    fwhm, eta = pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
+    axial = (instrument.s_over_l, instrument.h_over_l)
+    return shapes_of_widths(two_theta_deg, centre_deg, fwhm, eta, axial, points_per_width)
+
+
+def shapes_of_widths(
+    two_theta_deg: np.ndarray,
+    centre_deg: np.ndarray,
+    fwhm: np.ndarray,
+    eta: np.ndarray,
+    axial: tuple[float, float],
+    points_per_width: float = 8.0,
+) -> np.ndarray:
+    """Return what `peak_shapes` does, of given FWHM [n] (degrees) and Lorentzian fraction [n].
+
+    `axial` is (S/L, H/L).
+    """
+    s, h = axial
     if s + h < 1e-6:
         return pseudo_voigt(two_theta_deg - centre_deg[:, None], fwhm[:, None], eta[:, None])
     longest_tail = float(np.max(tail_length_deg(centre_deg, s, h) / fwhm))
@@ -105,6 +120,35 @@ def peak_shapes(
         offset = two_theta_deg - position[:, j : j + 1]
         shapes += weight[:, j : j + 1] * pseudo_voigt(offset, fwhm[:, None], eta[:, None])
     return shapes
+
+
+def reach_deg(
+    centre_deg: np.ndarray, fwhm: np.ndarray, axial: tuple[float, float], widths: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far so many FWHM of peaks reach to the left and right, axial tail included."""
+    tail = tail_length_deg(centre_deg, *axial)
+    left = np.where(centre_deg < 90.0, tail, 0.0)
+    return widths * fwhm + left, widths * fwhm + tail - left
+
+
+def near_fraction(
+    two_theta_deg: np.ndarray,
+    centre_deg: np.ndarray,
+    fwhm: np.ndarray,
+    axial: tuple[float, float],
+    fade_widths: tuple[float, float],
+) -> np.ndarray:
+    """Return 1 near a peak and its axial tail, 0 far away, with a smooth fall between, [n, m].
+
+    It falls between the two distances `fade_widths`, in FWHM.
+    """
+    begin, end = fade_widths
+    left, right = reach_deg(centre_deg, fwhm, axial, end)
+    offset = two_theta_deg - centre_deg[:, None]
+    beyond = np.maximum(offset - right[:, None], -offset - left[:, None]) / fwhm[:, None]
+    x = np.clip(-beyond / (end - begin), 0.0, 1.0)
+    # The polynomial with four vanishing derivatives at both ends.
+    return x**5 * (126.0 + x * (-420.0 + x * (540.0 + x * (-315.0 + x * 70.0))))
 
 
 @functools.cache
