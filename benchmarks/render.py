@@ -1,6 +1,6 @@
 """How many patterns a device renders while it trains on one.
 
-python benchmarks/render.py [--repeats=30] [--reflections=512] [--instruments=16]
+python benchmarks/render.py [--repeats=30] [--reflections=768] [--instruments=16]
 
 Times in turn, in one run: a training step of configs/bl_90.py (supervised, batch 64), the rendering
 of 64 patterns (instruments, axes, March-Dollase), the whole view (impurities, background, noise and
@@ -106,7 +106,7 @@ def main() -> None:
     """Print the times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=30)
-    parser.add_argument("--reflections", type=int, default=512)
+    parser.add_argument("--reflections", type=int, default=768)
     parser.add_argument("--instruments", type=int, default=16)
     arguments = parser.parse_args()
     jax.config.update("jax_default_prng_impl", "rbg")

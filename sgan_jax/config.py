@@ -99,7 +99,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         # none. Each crystal's numbers are drawn between nothing and the number here, evenly.
         render=dict(
             on=False,
-            reflections=512,  # of each crystal; of more, close ones are put together
+            reflections=768,  # of each crystal; of more, close ones are put together (2e-4 at most)
             instruments=64,  # drawn once a run; the first is the data set's own, seen one in four
             share=16,  # crystals of a batch that share an instrument, which makes it cheap
             resolution=0.2,  # ln of the factor of a preset's widths, ±: other slits, other samples

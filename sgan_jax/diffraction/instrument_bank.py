@@ -25,7 +25,7 @@ from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.diffraction.peak_nodes import COARSE, Nodes
 
 _BLOCK = 64  # points of the grid
-_FADE_WIDTHS = (2.0, 7.0)  # the near part fades out between these distances from its peak
+_NEAR_WIDTHS, _FADE_WIDTHS = 2.0, 5.0  # a peak's own, then the grid's, over which it fades
 _POINTS_PER_WIDTH = 2.0  # of the axial divergence's integral: an error of 1e-5
 _MARGIN = 4  # nodes over which the splines of zeros fade
 _BEYOND_DEG = 0.5  # past the last reflection, where shapes stay what they are
@@ -124,6 +124,11 @@ class _Mapped:
         missing = np.maximum(self._wanted(two_theta_deg) ** 2 - fwhm**2, 0.0)
         return peak_shape.pseudo_voigt_parameters(np.sqrt(gaussian**2 + missing), lorentzian)
 
+    def fade_deg(self, two_theta_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return between which distances from peaks their near parts fade out."""
+        begin = _NEAR_WIDTHS * self.shape_of(two_theta_deg)[0]
+        return begin, begin + _FADE_WIDTHS * self._wanted(two_theta_deg)
+
     def fwhm_on_grid(self, grid_two_theta_deg: np.ndarray) -> np.ndarray:
         """Return the FWHM that the grid shows; where the instrument has none, the grid's own."""
         sine = np.sin(np.radians(grid_two_theta_deg) / 2.0)
@@ -149,10 +154,10 @@ def _make_blocks(mapped: list[_Mapped], nodes: Nodes, grid: Instrument) -> tuple
     reaches = []
     for one in mapped:
         centre = one.angle_deg(sine)
-        left, right = peak_shape.reach_deg(
-            centre, one.shape_of(centre)[0], one.axial, _FADE_WIDTHS[1]
-        )
-        reaches.append((centre - left, centre + right))
+        left, right = peak_shape.reach_deg(centre, one.fade_deg(centre)[1], one.axial)
+        # Beyond the last angle the centres stand still; the margin holds the few that are used.
+        beyond = np.diff(centre, prepend=0.0) <= 0.0
+        reaches.append((centre - left, np.where(beyond, -np.inf, centre + right)))
     at = nodes.position(np.sin(np.radians(grid.two_theta_deg) / 2.0)) / COARSE
     blocks = []
     for begin in range(0, grid.points, _BLOCK):
@@ -207,16 +212,14 @@ def _matrices(
             centre = one.angle_deg(nodes.sine(np.arange(first, last)))
             at = one.points_deg[None, begin:end]
             shapes = _shapes(one, at, centre, _POINTS_PER_WIDTH)
-            fwhm, _ = one.shape_of(centre)
-            shapes *= peak_shape.near_fraction(at, centre, fwhm, one.axial, _FADE_WIDTHS)
+            shapes *= peak_shape.near_fraction(at, centre, one.axial, *one.fade_deg(centre))
             splines = ndimage.spline_filter1d(shapes, 3, axis=0)
         near.append(np.concatenate([splines, from_coarse]).astype(np.float32))
     position = COARSE * np.arange(-1, nodes.count // COARSE + 2)
     centre = one.angle_deg(np.maximum(nodes.sine(position), 1e-3))
-    fwhm, _ = one.shape_of(centre)
     at = centre[None, :]
     far = _shapes(one, at, centre, 1.0)
-    far *= 1.0 - peak_shape.near_fraction(at, centre, fwhm, one.axial, _FADE_WIDTHS)
+    far *= 1.0 - peak_shape.near_fraction(at, centre, one.axial, *one.fade_deg(centre))
     return near, far.astype(np.float32)
 
 

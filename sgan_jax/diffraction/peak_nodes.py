@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 COARSE = 8  # nodes to a coarse node, which is enough for the tails of peaks
-_NODES_PER_WIDTH = 5.0  # cubic splines between them err by 3e-4 of a Gaussian's maximum
+_NODES_PER_WIDTH = 5.5  # cubic splines between them err by 2e-4 of a Gaussian's maximum
 _FIRST_DEG, _LAST_DEG = 1.0, 179.0  # of 2θ, on the grid's wavelength
 
 

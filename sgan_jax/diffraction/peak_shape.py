@@ -123,30 +123,29 @@ def shapes_of_widths(
 
 
 def reach_deg(
-    centre_deg: np.ndarray, fwhm: np.ndarray, axial: tuple[float, float], widths: float
+    centre_deg: np.ndarray, distance_deg: np.ndarray, axial: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far so many FWHM of peaks reach to the left and right, axial tail included."""
+    """Return how far peaks reach to the left and right: a distance beyond their axial tails."""
     tail = tail_length_deg(centre_deg, *axial)
     left = np.where(centre_deg < 90.0, tail, 0.0)
-    return widths * fwhm + left, widths * fwhm + tail - left
+    return distance_deg + left, distance_deg + tail - left
 
 
 def near_fraction(
     two_theta_deg: np.ndarray,
     centre_deg: np.ndarray,
-    fwhm: np.ndarray,
     axial: tuple[float, float],
-    fade_widths: tuple[float, float],
+    begin_deg: np.ndarray,
+    end_deg: np.ndarray,
 ) -> np.ndarray:
     """Return 1 near a peak and its axial tail, 0 far away, with a smooth fall between, [n, m].
 
-    It falls between the two distances `fade_widths`, in FWHM.
+    It falls between the distances `begin_deg` and `end_deg` [n].
     """
-    begin, end = fade_widths
-    left, right = reach_deg(centre_deg, fwhm, axial, end)
+    left, right = reach_deg(centre_deg, end_deg, axial)
     offset = two_theta_deg - centre_deg[:, None]
-    beyond = np.maximum(offset - right[:, None], -offset - left[:, None]) / fwhm[:, None]
-    x = np.clip(-beyond / (end - begin), 0.0, 1.0)
+    beyond = np.maximum(offset - right[:, None], -offset - left[:, None])
+    x = np.clip(-beyond / (end_deg - begin_deg)[:, None], 0.0, 1.0)
     # The polynomial with four vanishing derivatives at both ends.
     return x**5 * (126.0 + x * (-420.0 + x * (540.0 + x * (-315.0 + x * 70.0))))
 

@@ -210,7 +210,7 @@ def _reach_deg(centre_deg: np.ndarray, instrument: Instrument) -> tuple[np.ndarr
     """Return how far the near part of a peak reaches to its left and right, tail included."""
     fwhm, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
     axial = (instrument.s_over_l, instrument.h_over_l)
-    return peak_shape.reach_deg(centre_deg, fwhm, axial, _FADE_WIDTHS[1])
+    return peak_shape.reach_deg(centre_deg, _FADE_WIDTHS[1] * fwhm, axial)
 
 
 def _near_fraction(
@@ -219,4 +219,5 @@ def _near_fraction(
     """Return 1 near a peak and its axial tail, 0 far away, with a smooth fall between, [n, m]."""
     fwhm, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
     axial = (instrument.s_over_l, instrument.h_over_l)
-    return peak_shape.near_fraction(two_theta_deg, centre_deg, fwhm, axial, _FADE_WIDTHS)
+    begin, end = _FADE_WIDTHS
+    return peak_shape.near_fraction(two_theta_deg, centre_deg, axial, begin * fwhm, end * fwhm)

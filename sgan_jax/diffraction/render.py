@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from sgan_jax.diffraction.instrument_bank import Bank, Layout, lagrange
 from sgan_jax.diffraction.peak_nodes import COARSE
@@ -54,13 +55,12 @@ def make_render(layout: Layout) -> Render:
         wavelength = jnp.repeat(chosen.wavelength_angstrom, each)[:, None]
         low, high = jnp.repeat(chosen.sine_limits, each, axis=0).T[:, :, None]
         sine, intensity = _bragg(d, strength, conditions, wavelength, (low, high))
-        dealt = _deal(
-            nodes.scale
-            * _asinh(nodes.stretch * sine * (layout.wavelength_angstrom / wavelength))
-            - nodes.offset,
-            intensity,
-            nodes.count,
-        ).reshape(groups, each, nodes.count)
+        on_grid = nodes.stretch * sine * (layout.wavelength_angstrom / wavelength)
+        # A barrier: else all of it is computed anew for each of the four nodes.
+        position, intensity = lax.optimization_barrier(
+            (nodes.scale * _asinh(on_grid) - nodes.offset, intensity)
+        )
+        dealt = _deal(position, intensity, nodes.count).reshape(groups, each, nodes.count)
         quarters = dealt.reshape(groups, each, cells, COARSE) @ to_coarse
         coarse = sum(
             jnp.pad(quarters[..., k], ((0, 0), (0, 0), (k, 3 - k))) for k in range(4)

@@ -9,7 +9,7 @@ from sgan_jax.datasets import examples, stored_crystals
 from sgan_jax.diffraction import instrument_bank, render
 from sgan_jax.diffraction.instrument import Instrument
 
-REFLECTIONS = 512
+REFLECTIONS = 4096  # presets of short wavelengths reach thousands
 
 
 def crystals():
