@@ -26,7 +26,7 @@ from sgan_jax.diffraction.peak_nodes import COARSE, Nodes
 
 _BLOCK = 64  # points of the grid
 _NEAR_WIDTHS, _FADE_WIDTHS = 2.0, 5.0  # a peak's own, then the grid's, over which it fades
-_POINTS_PER_WIDTH = 2.0  # of the axial divergence's integral: an error of 1e-5
+_POINTS_PER_WIDTH = 4.0  # of the axial divergence's integral: an error of 1e-5
 _MARGIN = 4  # nodes over which the splines of zeros fade
 _BEYOND_DEG = 0.5  # past the last reflection, where shapes stay what they are
 
@@ -108,9 +108,7 @@ class _Mapped:
         reached = sine * self._ratio < self._steepest
         tolerance = 1e-6
         self.inside = (
-            reached
-            & (self.points_deg >= first - tolerance)
-            & (self.points_deg <= last + tolerance)
+            reached & (self.points_deg >= first - tolerance) & (self.points_deg <= last + tolerance)
         )
 
     def angle_deg(self, grid_sine: np.ndarray) -> np.ndarray:
@@ -230,9 +228,7 @@ def _shapes(
     step = 32
     return np.concatenate(
         [
-            peak_shape.shapes_of_widths(
-                at, some, *one.shape_of(some), one.axial, points_per_width
-            )
+            peak_shape.shapes_of_widths(at, some, *one.shape_of(some), one.axial, points_per_width)
             for some in (centre_deg[i : i + step] for i in range(0, len(centre_deg), step))
         ]
     )

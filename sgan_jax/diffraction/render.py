@@ -1,4 +1,4 @@
-"""Reflections -> patterns on the device, in float32: many crystals, each on one of many instruments.
+"""Reflections -> patterns on the device, in float32: many crystals on one of many instruments each.
 
 What belongs to a crystal (strain, zero shift, displacement, preferred orientation) acts on its
 reflections, which are dealt out to nodes; what belongs to an instrument is a product with matrices
@@ -62,9 +62,7 @@ def make_render(layout: Layout) -> Render:
         )
         dealt = _deal(position, intensity, nodes.count).reshape(groups, each, nodes.count)
         quarters = dealt.reshape(groups, each, cells, COARSE) @ to_coarse
-        coarse = sum(
-            jnp.pad(quarters[..., k], ((0, 0), (0, 0), (k, 3 - k))) for k in range(4)
-        )
+        coarse = sum(jnp.pad(quarters[..., k], ((0, 0), (0, 0), (k, 3 - k))) for k in range(4))
         far = coarse @ chosen.far
         parts = [
             jnp.concatenate([dealt[..., slice(*block.nodes)], far[..., slice(*block.coarse)]], -1)

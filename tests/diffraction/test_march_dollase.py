@@ -18,7 +18,9 @@ def summed(crystal, hkl, axis, r):
     direction /= np.linalg.norm(direction)
     factors = []
     for one in hkl.astype(int):
-        equivalents = {tuple(sign * (one @ rotation)) for rotation in crystal.rotations for sign in (1, -1)}
+        equivalents = {
+            tuple(sign * (one @ rotation)) for rotation in crystal.rotations for sign in (1, -1)
+        }
         vectors = np.array(sorted(equivalents), float) @ to_reciprocal
         cosine = vectors @ direction / np.linalg.norm(vectors, axis=1)
         factors.append(np.mean((r**2 * cosine**2 + (1 - cosine**2) / r) ** -1.5))
@@ -29,8 +31,8 @@ def summed(crystal, hkl, axis, r):
 @pytest.mark.parametrize("group", [1, 14, 62, 88, 141, 148, 152, 154, 167, 176, 194, 205, 229])
 def test_factors_are_those_of_all_equivalents(group):
     crystal = synthetic.random_crystal(group, 2)
-    stored = render_cases.stored([crystal], PRESETS["nist2022"], 64)
-    known = int((stored.strength > 0).sum())
+    stored = render_cases.stored([crystal], PRESETS["nist2022"])
+    known = min(int((stored.strength > 0).sum()), 200)
     random = np.random.default_rng(group)
     for axis in random.permutation(march_dollase.AXES)[:3]:
         r = random.uniform(0.6, 1.4)

@@ -130,5 +130,7 @@ def test_a_run_on_rendered_patterns_goes_on_bit_identical_from_disk_or_device(
     )
     train.train(run_settings(tmp_path, data__device_bytes=1), tmp_path / "killed")
     assert streamed
-    first, second = ((tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "killed"))
+    first, second = (
+        (tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "killed")
+    )
     assert first == second
