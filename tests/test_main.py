@@ -68,7 +68,7 @@ def test_from_crystals_to_a_report_by_one_command(tmp_path):
     arguments = small_run(tmp_path / "run", tmp_path / "data")
     built = run("--mode=build", *arguments)
     assert built.returncode == 0, built.stderr
-    (folder,) = (tmp_path / "data").glob("powder_patterns/*/1.1.0")
+    (folder,) = (tmp_path / "data").glob("powder_patterns/*/1.2.0")
     assert str(folder) in built.stderr
     assert not (tmp_path / "run").exists()
     first = run(*arguments)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sgan_jax.diffraction import peak_shape, profile
-from sgan_jax.diffraction.instrument import PRESETS, Instrument
+from sgan_jax.diffraction.instrument import MISSING, PRESETS, Instrument
 from sgan_jax.measured import background, peak_widths, picture, regrid
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 
@@ -83,7 +83,7 @@ def test_noisy_measurements_look_like_the_direct_simulation(name, seed):
     rng = np.random.default_rng(seed)
     d, f = orthorhombic_reflections(rng)
     found = regrid.to_model_grid(measure(d, f, PRESETS[name], rng), MODEL)
-    expected = np.where(found.inside, profile.intensity_pattern(d, f, MODEL), 0.0)
+    expected = np.where(found.inside, profile.intensity_pattern(d, f, MODEL), MISSING)
     # Below 50° all these have wider peaks than the model, which stay: compared is what remains
     # when both are blurred to 0.8°. 1.5 % of counting noise and of background leave this.
     expected, seen = blurred(expected), blurred(found.intensity)
@@ -151,7 +151,7 @@ def test_the_mask_ends_where_the_measurement_does():
     assert inside[0] == pytest.approx(first, abs=0.06)
     assert inside[-1] == pytest.approx(last, abs=0.06)
     assert found.inside.sum() == len(inside) and (np.diff(inside) < 0.051).all()
-    assert (found.intensity[~found.inside] == 0).all()
+    assert (found.intensity[~found.inside] == np.float32(MISSING)).all()
     (below, above) = picture.missing_ranges(found)
     assert below[0] == MODEL.two_theta_start_deg and above[1] == pytest.approx(155.0)
 
