@@ -19,18 +19,15 @@ def check(path: pathlib.Path) -> None:
         raise ValueError(f"--output={path}; give a name that ends with .json or .csv")
 
 
-def write(path: pathlib.Path, outcomes: Sequence[Outcome], coverage: float) -> None:
-    """Write the answers, in the order of the files; a reader never sees half of them.
+def write(path: pathlib.Path, entries: Sequence[dict[str, Any]]) -> None:
+    """Write what `entry` returns of each pattern; a reader never sees half of it.
 
-    JSON: a list of `entry`. CSV: the same as columns, lists written as JSON.
+    JSON: a list. CSV: the same as columns, lists and truth written as JSON.
 
-    Args:
-        path: ends with .json or .csv.
-        outcomes: one a pattern.
-        coverage: of the prediction sets, 0..1.
+    Raises:
+        ValueError: the name ends neither with .json nor with .csv.
     """
     check(path)
-    entries = [entry(outcome, coverage) for outcome in outcomes]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:

@@ -2,15 +2,17 @@
 
 import pathlib
 import re
-from collections.abc import Sequence
 from typing import Any
 
+import markupsafe
 import numpy as np
 
 from sgan_jax import symmetry
-from sgan_jax.answers import table
+from sgan_jax.answers import drawing, table
+from sgan_jax.answers.answer import Answer
 from sgan_jax.answers.outcome import Outcome
 from sgan_jax.evaluation import page
+from sgan_jax.measured.regrid import ModelPattern
 
 INDEX = "index.html"
 TOP = table.TOP
@@ -44,7 +46,7 @@ class Pages:
 
     def finish(self) -> pathlib.Path:
         """Write the page that links all; return where it is."""
-        values = {
+        values: dict[str, Any] = {
             "rows": self._rows,
             "answered": sum(not row["refused"] for row in self._rows),
             "coverage": self.coverage,
@@ -58,7 +60,7 @@ def page_values(outcome: Outcome) -> dict[str, Any]:
     """Return everything that the page about a pattern names."""
     answer = outcome.answer
     path = pathlib.PurePath(outcome.file)
-    values = {
+    values: dict[str, Any] = {
         "name": f"{path.name} ({outcome.bank})" if outcome.bank else path.name,
         "path": str(path),
         "refused": outcome.refused,
@@ -67,10 +69,8 @@ def page_values(outcome: Outcome) -> dict[str, Any]:
         "summary": summary(outcome),
     }
     if answer is not None:
-        from sgan_jax.measured import picture
-
         values |= {
-            "picture": picture.svg(answer.seen),
+            "picture": markupsafe.Markup(drawing.svg(answer.seen)) if answer.seen else None,
             "extinction_groups": [
                 {
                     "symbol": symbol,
@@ -103,7 +103,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def facts(answer: Any) -> list[tuple[str, str]]:
+def facts(answer: Answer) -> list[tuple[str, str]]:
     """Return lines about how the file was read, and what of it the model saw."""
     measured, seen = answer.measured, answer.seen
     two_theta_deg = measured.two_theta_deg
@@ -119,18 +119,17 @@ def facts(answer: Any) -> list[tuple[str, str]]:
         ),
         ("detector zero", f"{measured.zero_deg:g}°"),
         ("standard errors", "in the file" if measured.sigma is not None else "estimated"),
-        (
-            "of the model's range measured",
-            f"{page.percent(float(seen.inside.mean()), 0)} "
-            f"({_d_range(seen)[0]:.2f} to {_d_range(seen)[1]:.2f} Å in d)",
-        ),
     ]
-    if seen.widths is None:
-        rows.append(("peak widths", "not found: too few peaks stand alone"))
+    if seen is not None:
+        low, high = _d_range(seen)
+        share = page.percent(float(seen.inside.mean()), 0)
+        rows.append(("of the model's range measured", f"{share} ({low:.2f} to {high:.2f} Å in d)"))
+        if seen.widths is None:
+            rows.append(("peak widths", "not found: too few peaks stand alone"))
     return [row for row in rows if row[1]]
 
 
-def _d_range(seen: Any) -> tuple[float, float]:
+def _d_range(seen: ModelPattern) -> tuple[float, float]:
     """Return the smallest and the largest d-spacing, Å, that was measured of the model's range."""
     angles = seen.instrument.two_theta_deg[seen.inside][[-1, 0]]
     low, high = seen.instrument.wavelength_angstrom / (2.0 * np.sin(np.radians(angles) / 2.0))

@@ -64,8 +64,7 @@ def read_patterns(
         OSError: it cannot be read.
     """
     path = pathlib.Path(path)
-    if file_format and file_format not in FORMATS:
-        raise ValueError(f"format {file_format!r}; there are {', '.join(FORMATS)}")
+    check_format(file_format)
     if radiation not in ("", "neutron"):
         raise ValueError(f"radiation {radiation!r}; the models know 'neutron' only")
     if wavelength_angstrom is not None:
@@ -79,6 +78,12 @@ def read_patterns(
     if zero_deg is not None:
         changes["zero_deg"] = float(zero_deg)
     return [dataclasses.replace(one, **changes) for one in found]
+
+
+def check_format(file_format: str) -> None:
+    """Raise ValueError for a name that is no format; '' is found from the content."""
+    if file_format and file_format not in FORMATS:
+        raise ValueError(f"format {file_format!r}; there are {', '.join(FORMATS)}")
 
 
 def only_pattern(patterns: list[MeasuredPattern], bank: str = "") -> MeasuredPattern:

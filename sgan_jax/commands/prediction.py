@@ -1,0 +1,97 @@
+"""The mode predict: answers for measured patterns, on the terminal, in a file and as pages."""
+
+import contextlib
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tqdm
+from absl import logging
+
+from sgan_jax.answers import inputs, output, table
+from sgan_jax.commands import options
+
+PACKAGED = ("bl", "sg")
+NO_PAGES = "none"
+
+
+def predict() -> int:
+    """Answer for every pattern of --input; return the exit status, 1 where none has an answer."""
+    files = inputs.find(
+        options.INPUT.value or [], options.WAVELENGTH.value or [], options.INSTRUMENT.value or []
+    )
+    result = pathlib.Path(options.OUTPUT.value) if options.OUTPUT.value else None
+    if result:
+        output.check(result)
+    models = _models()
+    from sgan_jax.answers import loading, pages, predicting
+    from sgan_jax.datasets import powder_patterns
+    from sgan_jax.measured import readers
+    from sgan_jax.training import compiler
+
+    readers.check_format(options.FORMAT.value)
+    compiler.keep_programs(powder_patterns.cache_dir() / "programs")
+    classifiers = [loading.load(model, options.VARIANT.value) for model in models]
+    coverage = options.COVERAGE.value
+    folder = _pages_folder(result)
+    shown = pages.Pages(folder, ", ".join(models), coverage) if folder else None
+    entries = []
+    progress = tqdm.tqdm(
+        predicting.predict_files(
+            classifiers, files, file_format=options.FORMAT.value, coverage=coverage
+        ),
+        total=len(files),
+        desc="answers",
+        unit="file",
+        disable=len(files) < 2,
+        mininterval=0.1 if sys.stderr.isatty() else 30,
+    )
+    with contextlib.closing(progress):
+        for found in progress:
+            for outcome in found:
+                entries.append(output.entry(outcome, coverage))
+                progress.write("\n".join([*table.lines(outcome), ""]), file=sys.stdout)
+                if shown:
+                    shown.add(outcome)
+    if result:
+        output.write(result, entries)
+        logging.info("wrote %s", result)
+    if shown:
+        logging.info("the pages are in %s", shown.finish())
+    return _status(entries)
+
+
+def _models() -> list[str]:
+    """Return what to load: the run in --workdir, or what --checkpoint says.
+
+    Raises:
+      ValueError: both are given, or two models that are not one of lattices and one of groups.
+    """
+    given = options.CHECKPOINT.value
+    if options.WORKDIR.value:
+        if given:
+            raise ValueError("--workdir and --checkpoint are given; a model is in one of them")
+        return [options.WORKDIR.value]
+    models = given or list(PACKAGED)
+    if len(models) > 1 and models != list(PACKAGED):
+        raise ValueError(
+            f"--checkpoint={','.join(models)}; give one model, or {','.join(PACKAGED)}"
+        )
+    return models
+
+
+def _pages_folder(result: pathlib.Path | None) -> pathlib.Path | None:
+    """Return where the pages go, None where none are asked for."""
+    if options.PAGES.value:
+        return None if options.PAGES.value == NO_PAGES else pathlib.Path(options.PAGES.value)
+    if result:
+        return result.with_name(f"{result.stem}_pages")
+    return pathlib.Path(options.WORKDIR.value or "", "answers")
+
+
+def _status(entries: Sequence[dict[str, Any]]) -> int:
+    refused = sum(entry["refused"] for entry in entries)
+    if refused:
+        logging.warning("%d of %d patterns have no answer", refused, len(entries))
+    return 0 if refused < len(entries) else 1
