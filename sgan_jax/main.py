@@ -21,6 +21,10 @@ Evaluate a trained model again, or on every crystal of another file:
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo --crystals=other.zip
 
+How much of its accuracy is left with impurities, noise, another resolution ... (in its report):
+
+    python -m sgan_jax.main --mode=robustness --workdir=runs/demo
+
 Compare all the runs below a folder:
 
     python -m sgan_jax.main --mode=compare --workdir=runs
@@ -90,6 +94,8 @@ def on_all_hosts(stop: shutdown.Shutdown) -> None:
         runs.build()
     elif options.MODE.value == "inspect":
         runs.inspect()
+    elif options.MODE.value == "robustness":
+        runs.robustness()
     else:
         runs.evaluate()
 

@@ -41,7 +41,7 @@ class Pages:
         self._names.add(name.lower())
         values = page_values(outcome) | {"model": self.model, "index": INDEX}
         page.write_page(self.folder / name, "answers/answer.html.j2", values)
-        self._rows.append(values["summary"] | {"page": name})
+        self._rows.append(summary(outcome) | {"page": name})
         return self.folder / name
 
     def finish(self) -> pathlib.Path:
@@ -66,7 +66,6 @@ def page_values(outcome: Outcome) -> dict[str, Any]:
         "refused": outcome.refused,
         "reason": outcome.reason,
         "answer": answer,
-        "summary": summary(outcome),
     }
     if answer is not None:
         values |= {

@@ -23,9 +23,10 @@ WORKDIR = flags.DEFINE_string(
 MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "build", "inspect", "evaluate", "compare", "predict"],
+    ["train", "build", "inspect", "evaluate", "robustness", "compare", "predict"],
     "train: build the data if needed, train (or go on), evaluate, report. build: the first alone. "
     "inspect: the data set as a page, data.html in --workdir. evaluate: the last two. "
+    "robustness: accuracy against impurities, noise, resolution ..., into the report. "
     "compare: the runs below --workdir in one table, by means over their seeds. "
     "predict: name the symmetry of measured patterns, --input.",
 )

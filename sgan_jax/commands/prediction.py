@@ -73,10 +73,21 @@ def _models() -> list[str]:
         if given:
             raise ValueError("--workdir and --checkpoint are given; a model is in one of them")
         return [options.WORKDIR.value]
-    models = given or list(PACKAGED)
-    if len(models) > 1 and models != list(PACKAGED):
+    if given is None:
+        return _packaged()
+    if len(given) > 1 and given != list(PACKAGED):
+        raise ValueError(f"--checkpoint={','.join(given)}; give one model, or {','.join(PACKAGED)}")
+    return given
+
+
+def _packaged() -> list[str]:
+    from sgan_jax.answers import saved_model
+
+    models = [name for name in PACKAGED if name in saved_model.packaged_names()]
+    if not models:
         raise ValueError(
-            f"--checkpoint={','.join(models)}; give one model, or {','.join(PACKAGED)}"
+            "this installation carries no trained model; train one (python -m sgan_jax.main "
+            "--config=configs/demo.py takes minutes) and give its folder, --workdir=runs/demo"
         )
     return models
 

@@ -1,4 +1,4 @@
-"""The modes about data sets and runs: train, build, inspect, evaluate, compare.
+"""The modes about data sets and runs: train, build, inspect, evaluate, robustness, compare.
 
 What they call is imported when it is: jax takes seconds, and a mistake in the flags is told before.
 """
@@ -63,6 +63,33 @@ def evaluate() -> None:
         evaluate.evaluate_crystals(config, workdir, pathlib.Path(options.CRYSTALS.value))
     else:
         evaluate.evaluate(config, workdir)
+
+
+def robustness() -> None:
+    """Measure how the run in the workdir stands what is not ideal; write its report anew."""
+    workdir = options.workdir()
+    config = _saved_config(workdir)
+    from sgan_jax.answers import loading
+    from sgan_jax.evaluation import evaluate, robustness
+    from sgan_jax.training import hosts
+
+    model = loading.load_run(workdir)
+    if model.calibration is None:
+        raise ValueError(f"{workdir} is not evaluated; --mode=evaluate --workdir={workdir} does it")
+    sample = robustness.read_sample(config)
+    curves = robustness.measure(lambda x: model.logits(x + model.intensity_offset), sample)
+    step, patterns = model.calibration.step, len(sample.labels)
+    found = {"patterns": patterns, "step": step, "curves": list(curves)}
+    if hosts.is_first():
+        robustness.write(workdir, found)
+    for curve in found["curves"]:
+        logging.info(
+            "%s: %.1f points lost, at most %g are allowed",
+            curve["name"],
+            curve["lost_points"],
+            curve["limit_points"],
+        )
+    evaluate.evaluate(config, workdir)
 
 
 def compare() -> None:

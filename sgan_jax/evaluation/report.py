@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sgan_jax.evaluation import figures, page
+from sgan_jax.evaluation import figures, page, robustness_figure
 
 # (title, in per cent?, [(kind, key, label)]): drawn where metrics.jsonl has the key.
 CURVES = (
@@ -57,6 +57,7 @@ class Contents:
       generated: patterns [G, P] made by the generator, None where there is none.
       real: patterns [R, P] to show beside them; the most similar one is taken.
       facts: (name, value) lines about the data and the run.
+      robustness: the content of robustness.json, None where it was not measured.
     """
 
     title: str
@@ -71,6 +72,7 @@ class Contents:
     generated: np.ndarray | None = None
     real: np.ndarray | None = None
     facts: Sequence[tuple[str, str]] = ()
+    robustness: Mapping[str, Any] | None = None
 
 
 def write_report(path: pathlib.Path, contents: Contents) -> None:
@@ -102,6 +104,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
         ),
         "parts": {part: int(np.sum(n)) for part, n in contents.class_counts.items()},
         "generated": generated_pictures(contents.two_theta_deg, contents.generated, contents.real),
+        "robustness": robustness_curves(contents.robustness),
         "facts": contents.facts,
         "config": config_rows(contents.config, contents.reference_config),
     }
@@ -188,6 +191,14 @@ def generated_pictures(
     return [
         figures.svg_data_uri(figures.generated_beside_real(two_theta_deg, pattern, real[nearest]))
         for pattern, nearest in zip(generated, similarity.argmax(axis=1), strict=True)
+    ]
+
+
+def robustness_curves(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the curves of robustness.json, each with its picture."""
+    return [
+        {**curve, "picture": figures.svg_data_uri(robustness_figure.accuracy_over_levels(curve))}
+        for curve in (found["curves"] if found else ())
     ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sgan_jax import config as configuration
 from sgan_jax import config_rules, data_source, symmetry
-from sgan_jax.evaluation import generated, page, report
+from sgan_jax.evaluation import generated, page, report, robustness
 from sgan_jax.models import generator as generators
 from sgan_jax.training import experiment, writer
 
@@ -46,6 +46,7 @@ def contents(
         generated=generate(config, data, best_state, GENERATED) if sgan else None,
         real=data.dataset.patterns[data.split.unlabelled[:COMPARED]] if sgan else None,
         facts=facts(config, data, best_state, best_step),
+        robustness=robustness.read(workdir, best_step),
     )
 
 
