@@ -43,6 +43,9 @@ def find(
     """
     if not given:
         raise ValueError("--input is missing; give files, e.g. --input='data/*.gsas'")
+    for path in instruments:
+        if not pathlib.Path(path).is_file():
+            raise FileNotFoundError(f"--instrument: {path} does not exist")
     per_entry = zip(
         given,
         _one_each("--wavelength", wavelengths, len(given)),

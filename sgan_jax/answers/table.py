@@ -4,11 +4,12 @@ import textwrap
 from collections.abc import Sequence
 
 from sgan_jax import symmetry
+from sgan_jax.answers.answer import Answer
 from sgan_jax.answers.outcome import Outcome
 
 TOP = 5
 WIDTH = 100
-_MOST_MEMBERS = 6  # space groups named of an extinction group
+MOST_IN_SET = 15  # classes that are named; --output and the page have all
 
 
 def lines(outcome: Outcome) -> list[str]:
@@ -16,28 +17,40 @@ def lines(outcome: Outcome) -> list[str]:
     answer = outcome.answer
     if answer is None:
         return [outcome.name, *_wrapped(f"NO ANSWER: {outcome.problem}")]
-    head = f"{outcome.name}   λ = {answer.wavelength_angstrom:g} Å"
-    said = [f"NO ANSWER: {answer.reason}"] if answer.refused else []
-    said.append(answer.words)
     if answer.refused:
-        said.append("What the model would have said, not to be relied on:")
+        said = [f"NO ANSWER: {answer.reason}"]
+        if answer.bravais:
+            said.append("What the model would have said, not to be relied on:")
+    else:
+        said = [answer.words]
+    groups = [
+        (symbol, members_in_words(numbers), probability)
+        for symbol, numbers, probability in answer.extinction_groups[:TOP]
+    ]
     return [
-        head,
+        f"{outcome.name}   λ = {answer.wavelength_angstrom:g} Å",
         *(line for text in said for line in _wrapped(text)),
-        "",
         *_columns("Bravais lattice", [(name, "", p) for name, p in answer.bravais[:TOP]]),
-        *_columns(
-            "extinction group",
-            [(symbol, members_in_words(numbers), p) for symbol, numbers, p in
-             answer.extinction_groups[:TOP]],
-        ),
-        *_wrapped(f"{100 * answer.coverage:g} % set: {', '.join(answer.prediction_set)}"),
-    ]  # fmt: skip
+        *_columns("extinction group", groups),
+        *_set(answer),
+    ]
 
 
-def members_in_words(numbers: Sequence[int], most: int = _MOST_MEMBERS) -> str:
+def members_in_words(numbers: Sequence[int], most: int = 6) -> str:
     """Return '33 Pna21, 62 Pnma' of 33 and 62; of many the first ones and how many more."""
     names = [f"{number} {symmetry.SPACE_GROUP_SYMBOLS[number - 1]}" for number in numbers]
+    return _first(names, most)
+
+
+def _set(answer: Answer) -> list[str]:
+    if not answer.prediction_set:
+        return []
+    names = _first(answer.prediction_set, MOST_IN_SET)
+    return ["", *_wrapped(f"{100 * answer.coverage:g} % set: {names}")]
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    """Return the first names and how many more there are, where these are two or more."""
     if len(names) > most + 1:
         names = [*names[:most], f"{len(names) - most} more"]
     return ", ".join(names)
@@ -49,7 +62,7 @@ def _columns(title: str, rows: Sequence[tuple[str, str, float]]) -> list[str]:
         return []
     width = max(len(title), *(len(name) for name, _, _ in rows))
     body = [f"  {name:<{width}}  {100 * p:5.1f} %  {what}".rstrip() for name, what, p in rows]
-    return [f"  {title}", *body, ""]
+    return ["", f"  {title}", *body]
 
 
 def _wrapped(text: str) -> list[str]:
