@@ -63,7 +63,7 @@ def write(classifier: Classifier, folder: pathlib.Path, config: dict[str, Any]) 
         "task": classifier.task,
         "classes": list(classifier.classes),
         "instrument": dataclasses.asdict(classifier.instrument),
-        "network": {name: getattr(classifier.model, name) for name in _NETWORK},
+        "network": {name: _plain(getattr(classifier.model, name)) for name in _NETWORK},
         "intensity_offset": classifier.intensity_offset,
         "params_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "calibration": classifier.calibration and classifier.calibration.to_json(),
@@ -111,6 +111,11 @@ def read(folder: pathlib.Path) -> Classifier:
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder} holds no model that can be read: {error!r}") from error
+
+
+def _plain(value: Any) -> float | bool | str:
+    """Return a field of the network for JSON; types by their names, 'float32'."""
+    return value if isinstance(value, float | bool) else np.dtype(value).name
 
 
 def _in_half_precision(classifier: Classifier) -> dict[str, Any]:

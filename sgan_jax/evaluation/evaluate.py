@@ -45,8 +45,8 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[s
     metrics = _metrics(config, trained, data.class_names, config.data.split, labels, logits)
     calibrated = confidence.calibrate(config, data, trained, held_out_logits)
     if hosts.is_first():
-        _write(workdir, metrics, ids, labels, logits)
         confidence.write(workdir, calibrated, logits, labels)
+        _write(workdir, metrics, ids, labels, logits)
         if measures := run_report.generator_measures(config, data, trained.best):
             text = json.dumps(measures, indent=2)
             (workdir / "generator_metrics.json").write_text(text + "\n")
