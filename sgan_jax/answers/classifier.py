@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -18,6 +18,7 @@ from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.measured import pattern
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 from sgan_jax.measured.regrid import ModelPattern
+from sgan_jax.models.resnet import DiscriminatorOutput
 
 BATCH = 8  # patterns of the one compiled shape; a single one takes little longer than eight do
 _GROUP = 64  # patterns that are answered for together
@@ -66,18 +67,13 @@ class Classifier:
                 f"patterns of shape {patterns.shape}; give [B, {self.instrument.points}], the "
                 f"grid of {self.instrument.name}"
             )
+        apply = _compiled(self.model)
         parts = [np.zeros((0, len(self.classes)), np.float32)]
         for begin in range(0, len(patterns), BATCH):
             some = patterns[begin : begin + BATCH]
             padded = np.pad(some, ((0, BATCH - len(some)), (0, 0)))
-            parts.append(np.asarray(self._apply(self.params, padded))[: len(some)])
+            parts.append(np.asarray(apply(self.params, padded))[: len(some)])
         return np.concatenate(parts)
-
-    @functools.cached_property
-    def _apply(self) -> Callable[[Any, np.ndarray], jax.Array]:
-        return jax.jit(
-            lambda params, x: self.model.apply({"params": params}, x, train=False).logits
-        )
 
     def predict(
         self,
@@ -216,6 +212,20 @@ class Classifier:
         at_least = conformal.smallest_probability(self.calibration.scores, coverage)
         inside = conformal.prediction_sets(probabilities[None], at_least)[0]
         return [int(k) for k in order if inside[k]]
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(model: nn.Module) -> Callable[[Any, np.ndarray], jax.Array]:
+    """Return (params, patterns [BATCH, P]) -> logits, one program for all models of a kind."""
+
+    def apply(params, patterns):
+        output = model.apply({"params": params}, patterns, train=False)
+        return cast(DiscriminatorOutput, output).logits
+
+    # The first answer of a process waits for the compiler; what it saves on the network's 2 ms a
+    # pattern is lost beside the 30 ms of the background and the regridding.
+    quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    return jax.jit(apply, compiler_options=quick)
 
 
 def _nothing_seen(measured: MeasuredPattern, error: PatternError, coverage: float) -> Answer:

@@ -121,7 +121,8 @@ def _plain(value: Any) -> float | bool | str:
 def _in_half_precision(classifier: Classifier) -> dict[str, Any]:
     """Return the parameters in float16, or as they are where the model would answer otherwise."""
     flat = traverse_util.flatten_dict(classifier.params, sep="/")
-    half = {name: np.asarray(value).astype(np.float16) for name, value in flat.items()}
+    with np.errstate(over="ignore"):  # infinite then, which is found below
+        half = {name: np.asarray(value).astype(np.float16) for name, value in flat.items()}
     back = {name: value.astype(np.float32) for name, value in half.items()}
     rounded = dataclasses.replace(classifier, params=traverse_util.unflatten_dict(back, sep="/"))
     probes = _random_patterns(classifier.instrument)

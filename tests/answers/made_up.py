@@ -14,9 +14,9 @@ from sgan_jax.measured.pattern import MeasuredPattern
 from sgan_jax.models.resnet import DiscriminatorOutput
 
 MODEL = PRESETS["nist2022"]
-# A cubic F lattice of 3.9 Å: 111, 200, 220, 311, 222, 400.
-D = 3.9 / np.sqrt([3.0, 4.0, 8.0, 11.0, 12.0, 16.0])
-F_SQUARED = np.array([8.0, 6.0, 12.0, 24.0, 8.0, 6.0])
+# A cubic F lattice of 3.9 Å: 111, 200, 220, 311, 222.
+D = 3.9 / np.sqrt([3.0, 4.0, 8.0, 11.0, 12.0])
+F_SQUARED = np.array([8.0, 6.0, 12.0, 24.0, 8.0])
 
 
 class Small(nn.Module):
@@ -27,7 +27,7 @@ class Small(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
         features = x.reshape(len(x), -1)[:, ::10]
-        logits = nn.Dense(self.classes, kernel_init=nn.initializers.normal(1.0))(features)
+        logits = 5.0 * nn.Dense(self.classes)(features)
         return DiscriminatorOutput(logits, features, None)
 
 
@@ -49,7 +49,14 @@ def classifier(task="sg", calibrated=None, offset=0.0, model=Small):
     classes = symmetry.class_list(task, "paper", np.zeros(0, int), 0)
     names = symmetry.class_names(task, classes)
     network = model(len(classes))
-    params = network.init(jax.random.key(0), jnp.zeros((1, MODEL.points)), train=False)["params"]
+    shapes = jax.eval_shape(  # compiles nothing
+        lambda: network.init(jax.random.key(0), jnp.zeros((1, MODEL.points)), train=False)
+    )["params"]
+    random = np.random.default_rng(0)
+    params = jax.tree.map(
+        lambda leaf: random.normal(0.0, max(leaf.size, 64) ** -0.25, leaf.shape).astype(np.float32),
+        shapes,
+    )
     return Classifier(
         task=task,
         classes=classes,
