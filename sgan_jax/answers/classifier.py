@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import jax
@@ -125,17 +125,22 @@ class Classifier:
         if not 0.0 < coverage < 1.0:
             raise ValueError(f"coverage {coverage:g} is not between 0 and 1; give 0.9 for 90 %")
         for group in itertools.batched(measured, _GROUP):
-            yield from self._answer_group(group, coverage)
+            looks = [(measured, seeing.look(measured, self.instrument)) for measured in group]
+            yield from self.answer_seen(looks, coverage)
 
-    def _answer_group(self, group: tuple[MeasuredPattern, ...], coverage: float) -> list[Answer]:
-        looks = [seeing.look(measured, self.instrument) for measured in group]
-        seen = [one for one in looks if isinstance(one, ModelPattern)]
+    def answer_seen(
+        self,
+        looks: Sequence[tuple[MeasuredPattern, ModelPattern | PatternError]],
+        coverage: float = 0.9,
+    ) -> list[Answer]:
+        """Return the answers for measured patterns, each with what `seeing.look` makes of it."""
+        seen = [one for _, one in looks if isinstance(one, ModelPattern)]
         logits = self._look_at([(one.intensity, one.inside) for one in seen])
         reasons = self._reasons(seen, logits)
         probabilities = temperature.probabilities(logits, self.temperature)
         rows = iter(range(len(seen)))
         answers = []
-        for measured, one in zip(group, looks, strict=True):
+        for measured, one in looks:
             if isinstance(one, ModelPattern):
                 row = next(rows)
                 answers.append(self._say(one, probabilities[row], reasons[row], coverage))

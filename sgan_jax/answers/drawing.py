@@ -129,11 +129,11 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and the highest point of each of `_COLUMNS` ranges, in their order."""
     if len(x) <= 2 * _COLUMNS:
         return x, y
-    edges = np.linspace(0, len(x), _COLUMNS + 1).astype(int)[:-1]
-    kept = []
-    for begin, end in zip(edges, [*edges[1:], len(x)], strict=True):
-        part = np.where(np.isfinite(y[begin:end]), y[begin:end], 0.0)
-        kept += sorted({begin + int(part.argmin()), begin + int(part.argmax())})
+    each = -(-len(x) // _COLUMNS)
+    padded = np.pad(np.nan_to_num(y), (0, -len(x) % each), mode="edge").reshape(-1, each)
+    first = each * np.arange(len(padded))
+    ends = [first + padded.argmin(axis=1), first + padded.argmax(axis=1)]
+    kept = np.unique(np.minimum(np.concatenate(ends), len(x) - 1))
     return x[kept], y[kept]
 
 

@@ -1,17 +1,20 @@
 """Files in, outcomes out: whatever one file holds, the others are answered."""
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 
+from sgan_jax.answers import reading
 from sgan_jax.answers.answer import Answer
 from sgan_jax.answers.classifier import Classifier
 from sgan_jax.answers.inputs import Input
 from sgan_jax.answers.joined import join
 from sgan_jax.answers.outcome import Outcome
-from sgan_jax.measured import readers
-from sgan_jax.measured.pattern import MeasuredPattern, PatternError
+from sgan_jax.answers.reading import Look
+from sgan_jax.datasets import processes
 
-BATCH = 64  # files that are read before their patterns are classified together
+BATCH = 32  # files whose patterns are classified together
+FEW = 64  # files, up to which other processes would take longer to start than to help
 
 
 def predict_files(
@@ -23,64 +26,37 @@ def predict_files(
 ) -> Iterator[list[Outcome]]:
     """Yield the outcomes of each file, one a pattern of it, in the order of the files.
 
+    Many files are read by as many processes as there are cores.
+
     Args:
         classifiers: one, or one of Bravais lattices and one of groups, whose answers are joined.
         files: to read.
         file_format: one of `readers.FORMATS`; '' finds it from the content.
         coverage: of the prediction sets, between 0 and 1.
     """
-    for batch in itertools.batched(files, BATCH):
-        found = [_read(file, file_format) for file in batch]
-        patterns = [
-            each for per_file in found for each in per_file if isinstance(each, MeasuredPattern)
-        ]
-        answers = iter(_answers(classifiers, patterns, coverage))
-        for file, per_file in zip(batch, found, strict=True):
-            yield [
-                each
-                if isinstance(each, Outcome)
-                else Outcome(str(file.path), each.bank if len(per_file) > 1 else "", next(answers))
-                for each in per_file
-            ]
-
-
-def _read(file: Input, file_format: str) -> list[MeasuredPattern | Outcome]:
-    """Return what a file holds, an outcome in place of each pattern that cannot be used."""
-    try:
-        patterns = readers.read_patterns(
-            file.path,
-            file_format=file_format,
-            wavelength_angstrom=file.wavelength_angstrom,
-            instrument=file.instrument,
-        )
-    except (PatternError, OSError) as error:
-        return [Outcome(str(file.path), problem=_reason(error, file))]
-    found: list[MeasuredPattern | Outcome] = []
-    for each in patterns:
-        try:
-            each.known_wavelength()
-            found.append(each)
-        except PatternError as error:
-            bank = each.bank if len(patterns) > 1 else ""
-            found.append(Outcome(str(file.path), bank, problem=_reason(error, file)))
-    return found
-
-
-def _answers(
-    classifiers: Sequence[Classifier], patterns: list[MeasuredPattern], coverage: float
-) -> Iterator[Answer]:
-    if len(classifiers) == 1:
-        return classifiers[0].answer_many(patterns, coverage)
-    lattices, groups = classifiers
-    return map(
-        join, lattices.answer_many(patterns, coverage), groups.answer_many(patterns, coverage)
+    instruments = tuple(dict.fromkeys(each.instrument for each in classifiers))
+    looks = processes.ordered_map(
+        functools.partial(reading.read, file_format, instruments),
+        files,
+        processes=1 if len(files) <= FEW else 0,
     )
+    for batch in itertools.batched(zip(files, looks, strict=True), BATCH):
+        found = [(x.measured, x.seen) for _, per_file in batch for x in per_file if x.measured]
+        by_model = [
+            each.answer_seen(
+                [(measured, seen[instruments.index(each.instrument)]) for measured, seen in found],
+                coverage,
+            )
+            for each in classifiers
+        ]
+        answers = iter(zip(*by_model, strict=True))
+        for file, per_file in batch:
+            yield [_outcome(file, look, answers) for look in per_file]
 
 
-def _reason(error: PatternError | OSError, file: Input) -> str:
-    """Return the error without the file's name in front, which stands beside it."""
-    if isinstance(error, PatternError):
-        if error.file == str(file.path):
-            return f"line {error.line}: {error.detail}" if error.line else error.detail
-        return str(error)
-    return error.strerror or str(error)
+def _outcome(file: Input, look: Look, answers: Iterator[tuple[Answer, ...]]) -> Outcome:
+    if look.measured is None:
+        return Outcome(str(file.path), look.bank, problem=look.problem)
+    given = next(answers)
+    answer = given[0] if len(given) == 1 else join(*given)
+    return Outcome(str(file.path), look.bank, answer)

@@ -9,6 +9,7 @@ from typing import Any
 import tqdm
 from absl import logging
 
+from sgan_jax import user_cache
 from sgan_jax.answers import inputs, output, table
 from sgan_jax.commands import options
 
@@ -26,12 +27,11 @@ def predict() -> int:
         output.check(result)
     models = _models()
     from sgan_jax.answers import loading, pages, predicting
-    from sgan_jax.datasets import powder_patterns
     from sgan_jax.measured import readers
     from sgan_jax.training import compiler
 
     readers.check_format(options.FORMAT.value)
-    compiler.keep_programs(powder_patterns.cache_dir() / "programs")
+    compiler.keep_programs(user_cache.programs())
     classifiers = [loading.load(model, options.VARIANT.value) for model in models]
     coverage = options.COVERAGE.value
     folder = _pages_folder(result)

@@ -9,6 +9,7 @@ import ml_collections
 from absl import logging
 
 from sgan_jax import config as configuration
+from sgan_jax import user_cache
 from sgan_jax.commands import options
 from sgan_jax.training import shutdown
 
@@ -17,11 +18,10 @@ def train(stop: shutdown.Shutdown) -> None:
     """Train from the beginning or from the latest checkpoint, then evaluate."""
     workdir = options.workdir()
     config = options.required_config()
-    from sgan_jax.datasets import powder_patterns
     from sgan_jax.training import compiler, train
 
     if config.train.compilation_cache:
-        compiler.keep_programs(powder_patterns.cache_dir() / "programs")
+        compiler.keep_programs(user_cache.programs())
     train.train(config, workdir, stop)
     evaluate()
 

@@ -1,5 +1,6 @@
 """HTML pages from templates: self-contained, in one look, written whole or not at all."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ def write_page(path: pathlib.Path, template: str, values: Mapping[str, Any]) -> 
     os.replace(partial, path)
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
     """Return the templates of pages, which may write numbers as `percent` and the like do."""
     templates = jinja2.Environment(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Callable
 
 from sgan_jax.measured import (
@@ -34,6 +35,7 @@ _TEXT_FORMATS: dict[str, tuple[Callable[[TextFile], bool], Reader]] = {
     "columns": (lambda file: True, columns.read),
 }
 _NEUTRON_FORMATS = ("bt1", "hb2a", "d1b", "d1a", "d1a_old")  # of neutron instruments only
+_LETTER = re.compile(r"[^\W\d_]")
 FORMATS = (*_TEXT_FORMATS, "cif", "nexus")
 
 
@@ -114,7 +116,7 @@ def _read(path: pathlib.Path, file_format: str, neutron: bool) -> list[MeasuredP
         file_format = next(name for name, is_format in tests if is_format(file))
     if not neutron and file_format not in _NEUTRON_FORMATS:
         for index, line in enumerate(file.lines):
-            if any(character.isalpha() for character in line):
+            if _LETTER.search(line):
                 pattern.refuse_other_radiation(name, index + 1, line)
     return _TEXT_FORMATS[file_format][1](file)
 
