@@ -84,8 +84,8 @@ def _files(entry: str) -> Iterator[pathlib.Path]:
             matches = [pathlib.Path(match) for match in sorted(glob.glob(name, recursive=True))]
         files = [file for match in matches for file in _inside(match)]
         if not files:
-            what = "holds no file" if matches else "does not exist"
-            raise FileNotFoundError(f"--input: {name} {what} that could be a measured pattern")
+            what = "holds no file that could be a measured pattern" if matches else "does not exist"
+            raise FileNotFoundError(f"--input: {name} {what}")
         yield from files
 
 

@@ -1,8 +1,10 @@
 """What has become of one pattern of one file: an answer, or the reason why there is none."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
-from sgan_jax.answers.answer import Answer
+if TYPE_CHECKING:  # what reads files takes seconds to load; mistakes in the flags are told before
+    from sgan_jax.answers.answer import Answer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,7 +20,7 @@ class Outcome:
 
     file: str
     bank: str = ""
-    answer: Answer | None = None
+    answer: "Answer | None" = None
     problem: str | None = None
 
     @property

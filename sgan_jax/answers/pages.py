@@ -48,6 +48,7 @@ class Pages:
         """Write the page that links all; return where it is."""
         values: dict[str, Any] = {
             "rows": self._rows,
+            "groups": any(row["group"] for row in self._rows),
             "answered": sum(not row["refused"] for row in self._rows),
             "coverage": self.coverage,
             "model": self.model,
@@ -61,7 +62,7 @@ def page_values(outcome: Outcome) -> dict[str, Any]:
     answer = outcome.answer
     path = pathlib.PurePath(outcome.file)
     values: dict[str, Any] = {
-        "name": f"{path.name} ({outcome.bank})" if outcome.bank else path.name,
+        "name": _name(outcome),
         "path": str(path),
         "refused": outcome.refused,
         "reason": outcome.reason,
@@ -90,9 +91,10 @@ def page_values(outcome: Outcome) -> dict[str, Any]:
 
 def summary(outcome: Outcome) -> dict[str, Any]:
     """Return the row of a pattern in the page that links all."""
-    answer = outcome.answer
+    answer, path = outcome.answer, pathlib.PurePath(outcome.file)
     return {
-        "name": outcome.name,
+        "name": _name(outcome),
+        "folder": "" if str(path.parent) == "." else str(path.parent),
         "refused": outcome.refused,
         "reason": outcome.reason,
         "wavelength_angstrom": answer and answer.wavelength_angstrom,
@@ -100,6 +102,11 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "group": answer.extinction_groups[0] if answer and answer.extinction_groups else None,
         "set": list(answer.prediction_set) if answer else [],
     }
+
+
+def _name(outcome: Outcome) -> str:
+    name = pathlib.PurePath(outcome.file).name
+    return f"{name} ({outcome.bank})" if outcome.bank else name
 
 
 def facts(answer: Answer) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ def predict_files(
     files: Sequence[Input],
     *,
     file_format: str = "",
+    radiation: str = "",
     coverage: float = 0.9,
 ) -> Iterator[list[Outcome]]:
     """Yield the outcomes of each file, one a pattern of it, in the order of the files.
@@ -32,11 +33,12 @@ def predict_files(
         classifiers: one, or one of Bravais lattices and one of groups, whose answers are joined.
         files: to read.
         file_format: one of `readers.FORMATS`; '' finds it from the content.
+        radiation: 'neutron' overrules words like 'X-ray' in a title.
         coverage: of the prediction sets, between 0 and 1.
     """
     instruments = tuple(dict.fromkeys(each.instrument for each in classifiers))
     looks = processes.ordered_map(
-        functools.partial(reading.read, file_format, instruments),
+        functools.partial(reading.read, file_format, radiation, instruments),
         files,
         processes=1 if len(files) <= FEW else 0,
     )

@@ -28,11 +28,14 @@ class Look(NamedTuple):
     problem: str | None
 
 
-def read(file_format: str, instruments: tuple[Instrument, ...], file: Input) -> list[Look]:
+def read(
+    file_format: str, radiation: str, instruments: tuple[Instrument, ...], file: Input
+) -> list[Look]:
     """Return the looks at a file's patterns, one that says why where it cannot be read.
 
     Args:
         file_format: one of `readers.FORMATS`, '' to find it from the content.
+        radiation: 'neutron' overrules words like 'X-ray' in a title.
         instruments: the models', each once.
         file: to read.
     """
@@ -42,6 +45,7 @@ def read(file_format: str, instruments: tuple[Instrument, ...], file: Input) -> 
             file_format=file_format,
             wavelength_angstrom=file.wavelength_angstrom,
             instrument=file.instrument,
+            radiation=radiation,
         )
     except (PatternError, OSError) as error:
         return [Look("", None, (), _reason(error, file))]
@@ -71,6 +75,5 @@ def _reason(error: PatternError | OSError, file: Input) -> str:
     """Return the error without the file's name in front, which stands beside it."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    if error.file != str(file.path):  # of the instrument parameter file
-        return str(error)
-    return f"line {error.line}: {error.detail}" if error.line else error.detail
+    # What goes on after the name is a block of a CIF; another name is the parameter file's.
+    return str(error).removeprefix(str(file.path)).lstrip(":, ")

@@ -2,10 +2,13 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sgan_jax import symmetry
-from sgan_jax.answers.answer import Answer
 from sgan_jax.answers.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sgan_jax.answers.answer import Answer
 
 TOP = 5
 WIDTH = 100
@@ -42,7 +45,7 @@ def members_in_words(numbers: Sequence[int], most: int = 6) -> str:
     return _first(names, most)
 
 
-def _set(answer: Answer) -> list[str]:
+def _set(answer: "Answer") -> list[str]:
     if not answer.prediction_set:
         return []
     names = _first(answer.prediction_set, MOST_IN_SET)

@@ -60,6 +60,12 @@ FORMAT = flags.DEFINE_string(
     "With --mode=predict: the format of the files, where the one found from their content is not "
     "right: columns, gsas, fullprof, d1a, d1a_old, d1b, bt1, hb2a, cif or nexus.",
 )
+RADIATION = flags.DEFINE_enum(
+    "radiation",
+    None,
+    ["neutron"],
+    "With --mode=predict: overrules words in a title that are taken for another radiation.",
+)
 CHECKPOINT = flags.DEFINE_list(
     "checkpoint",
     None,

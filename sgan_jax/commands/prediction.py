@@ -1,6 +1,7 @@
 """The mode predict: answers for measured patterns, on the terminal, in a file and as pages."""
 
 import contextlib
+import functools
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -26,11 +27,13 @@ def predict() -> int:
     if result:
         output.check(result)
     models = _models()
-    from sgan_jax.answers import loading, pages, predicting
     from sgan_jax.measured import readers
-    from sgan_jax.training import compiler
 
     readers.check_format(options.FORMAT.value)
+    models = models or _packaged()
+    from sgan_jax.answers import loading, pages, predicting
+    from sgan_jax.training import compiler
+
     compiler.keep_programs(user_cache.programs())
     classifiers = [loading.load(model, options.VARIANT.value) for model in models]
     coverage = options.COVERAGE.value
@@ -39,7 +42,11 @@ def predict() -> int:
     entries = []
     progress = tqdm.tqdm(
         predicting.predict_files(
-            classifiers, files, file_format=options.FORMAT.value, coverage=coverage
+            classifiers,
+            files,
+            file_format=options.FORMAT.value,
+            radiation=options.RADIATION.value or "",
+            coverage=coverage,
         ),
         total=len(files),
         desc="answers",
@@ -47,11 +54,13 @@ def predict() -> int:
         disable=len(files) < 2,
         mininterval=0.1 if sys.stderr.isatty() else 30,
     )
+    # A bar that is being drawn has to make room; one in a log would be drawn anew each time.
+    tell = functools.partial(progress.write, file=sys.stdout) if sys.stderr.isatty() else print
     with contextlib.closing(progress):
         for found in progress:
             for outcome in found:
                 entries.append(output.entry(outcome, coverage))
-                progress.write("\n".join([*table.lines(outcome), ""]), file=sys.stdout)
+                tell("\n".join([*table.lines(outcome), ""]))
                 if shown:
                     shown.add(outcome)
     if result:
@@ -63,7 +72,7 @@ def predict() -> int:
 
 
 def _models() -> list[str]:
-    """Return what to load: the run in --workdir, or what --checkpoint says.
+    """Return what to load: the run in --workdir, or what --checkpoint says; [] for the package's.
 
     Raises:
       ValueError: both are given, or two models that are not one of lattices and one of groups.
@@ -74,13 +83,14 @@ def _models() -> list[str]:
             raise ValueError("--workdir and --checkpoint are given; a model is in one of them")
         return [options.WORKDIR.value]
     if given is None:
-        return _packaged()
+        return []
     if len(given) > 1 and given != list(PACKAGED):
         raise ValueError(f"--checkpoint={','.join(given)}; give one model, or {','.join(PACKAGED)}")
     return given
 
 
 def _packaged() -> list[str]:
+    """Return the models of the package, or raise ValueError that says how to train one."""
     from sgan_jax.answers import saved_model
 
     models = [name for name in PACKAGED if name in saved_model.packaged_names()]

@@ -70,14 +70,14 @@ def test_a_page_shows_the_answer(shown):
 
 
 def test_names_and_titles_are_no_markup(shown):
-    name = "<script>alert(1)</script> & 'x' \"y\" #1 %41.xye"
+    name = "<script>alert(1)<b>bold & 'x' \"y\" #1 %41.xye"
     evil = made_answers.answer(title="<b>bold</b> & more", words="<i>words</i>")
     path = shown.add(Outcome(f"data/{name}", answer=evil))
     bad = shown.add(Outcome(f"other/{name}", problem="line 1: '<u>' is no number"))
     for each in (path, bad, shown.finish()):
         source = each.read_text(encoding="utf-8")
         assert not re.search(r"<(script|b>bold|i>words|u)>", source)
-        assert name in Page(each).text or name.replace("'", "’") in Page(each).text
+        assert name in Page(each).text
     assert path != bad
     for link in Page(shown.finish()).links:
         assert (path.parent / urllib.parse.unquote(link)).is_file()
@@ -97,8 +97,10 @@ def test_the_index_has_a_row_and_a_page_for_every_pattern(shown):
     assert len({path.name.lower() for path in written}) == len(written)
     index = Page(shown.finish())
     assert index.links == [path.name for path in written]
-    assert [row[0] for row in index.rows[1:]] == [outcome.name for outcome in [*same, *others]]
-    first = ["a/A.xye", "1.54", "orthorhombic (P), 75 %", "Pn-a, 75 %", "3"]
+    shown_names = [*("A.xye a", "A.xye b", "A.xye c", "a.xye", "index", "....", "long" * 100)]
+    shown_names += ["two.gsas (bank 1)", "two.gsas (bank 2)"]
+    assert [row[0] for row in index.rows[1:]] == shown_names
+    first = ["A.xye a", "1.54", "orthorhombic (P), 75 %", "Pn-a, 75 %", "3"]
     assert index.rows[1] == first
     assert index.rows[-1] == ["two.gsas (bank 2)", "1.54", "No answer: too few peaks"]
     assert "5 with an answer, 4 without" in index.text
