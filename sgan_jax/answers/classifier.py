@@ -67,12 +67,12 @@ class Classifier:
                 f"patterns of shape {patterns.shape}; give [B, {self.instrument.points}], the "
                 f"grid of {self.instrument.name}"
             )
-        apply = _compiled(self.model)
+        network = _network()
         parts = [np.zeros((0, len(self.classes)), np.float32)]
         for begin in range(0, len(patterns), BATCH):
             some = patterns[begin : begin + BATCH]
             padded = np.pad(some, ((0, BATCH - len(some)), (0, 0)))
-            parts.append(np.asarray(apply(self.params, padded))[: len(some)])
+            parts.append(np.asarray(network(self.model, self.params, padded))[: len(some)])
         return np.concatenate(parts)
 
     def predict(
@@ -157,19 +157,24 @@ class Classifier:
         suspicious = energies < self.calibration.energy_quantile(refusal.SUSPICIOUS)
         for row, one in enumerate(seen):
             if reasons[row] is None:
-                scaled = self._scaled_energies(one) if suspicious[row] else np.array([-np.inf])
+                others = self._other_energies(one) if suspicious[row] else {}
                 reasons[row] = refusal.of_wavelength(
-                    one, self.instrument, self.calibration, energies[row], scaled
+                    one, self.instrument, self.calibration, energies[row], others
                 ) or refusal.of_energy(self.calibration, energies[row])
         return reasons
 
-    def _scaled_energies(self, seen: ModelPattern) -> np.ndarray:
-        """Return the energies with other wavelengths, [len(refusal.WAVELENGTH_RATIOS)]."""
-        scaled = [
-            seeing.with_wavelength(seen.intensity, seen.inside, self.instrument, ratio)
-            for ratio in refusal.WAVELENGTH_RATIOS
-        ]
-        return temperature.energies(self._look_at(scaled))
+    def _other_energies(self, seen: ModelPattern) -> dict[float, float]:
+        """Return the energies with other wavelengths, where these leave most of the pattern."""
+        given = seen.measured.known_wavelength()
+        scaled = {}
+        for other in refusal.other_wavelengths(given):
+            intensity, inside = seeing.with_wavelength(
+                seen.intensity, seen.inside, self.instrument, other / given
+            )
+            if inside.mean() >= refusal.MIN_RANGE:
+                scaled[other] = intensity, inside
+        energies = temperature.energies(self._look_at(list(scaled.values())))
+        return dict(zip(scaled, energies.tolist(), strict=True))
 
     def _look_at(self, seen: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """Return the logits [n, K] of n intensities [P] and where they were measured."""
@@ -219,18 +224,18 @@ class Classifier:
         return [int(k) for k in order if inside[k]]
 
 
-@functools.lru_cache(maxsize=8)
-def _compiled(model: nn.Module) -> Callable[[Any, np.ndarray], jax.Array]:
-    """Return (params, patterns [BATCH, P]) -> logits, one program for all models of a kind."""
+@functools.cache
+def _network() -> Callable[[nn.Module, Any, np.ndarray], jax.Array]:
+    """Return (model, params, patterns [BATCH, P]) -> logits, one program for models of a kind."""
 
-    def apply(params, patterns):
+    def logits(model, params, patterns):
         output = model.apply({"params": params}, patterns, train=False)
         return cast(DiscriminatorOutput, output).logits
 
     # The first answer of a process waits for the compiler; what it saves on the network's 2 ms a
     # pattern is lost beside the 30 ms of the background and the regridding.
     quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    return jax.jit(apply, compiler_options=quick)
+    return jax.jit(logits, static_argnums=0, compiler_options=quick)
 
 
 def _nothing_seen(measured: MeasuredPattern, error: PatternError, coverage: float) -> Answer:

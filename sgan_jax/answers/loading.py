@@ -1,10 +1,13 @@
 """A trained model from where it lies: a run's folder, a published file, or the package."""
 
+import contextlib
 import pathlib
+from collections.abc import Generator
 from typing import Any
 
 import ml_collections
 import numpy as np
+from absl import logging
 from flax import traverse_util
 
 from sgan_jax import config as configuration
@@ -130,11 +133,12 @@ def _best_params(run: pathlib.Path) -> tuple[int, dict[str, Any]]:
     """Return the parameters that are evaluated, nested dicts of arrays, and their training step."""
     from sgan_jax.training import checkpoint  # orbax takes a second
 
-    with checkpoint.best(run, read_only=True) as best:
-        found = best.newest()
-    if found is None:
-        with checkpoint.latest(run, keep=1, read_only=True) as latest:
-            found = latest.newest()
+    with _silent_orbax():
+        with checkpoint.best(run, read_only=True) as best:
+            found = best.newest()
+        if found is None:
+            with checkpoint.latest(run, keep=1, read_only=True) as latest:
+                found = latest.newest()
     if found is None:
         raise ModelError(f"{run} holds no checkpoint; train first")
     # As `training.state.evaluated_params`, by names: no state of this run is made for it.
@@ -147,6 +151,21 @@ def _best_params(run: pathlib.Path) -> tuple[int, dict[str, Any]]:
         if flat:
             return found.step, traverse_util.unflatten_dict(flat, sep="/")
     raise ModelError(f"{run} holds a checkpoint without parameters; it is of another version")
+
+
+@contextlib.contextmanager
+def _silent_orbax() -> Generator[None]:
+    """Leave out what orbax has to say of a folder that is only read; our own lines stay."""
+    logger = logging.get_absl_logger()
+
+    def is_ours(record) -> bool:
+        return "orbax" not in pathlib.Path(record.pathname).parts
+
+    logger.addFilter(is_ours)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_ours)
 
 
 def _classes(

@@ -4,6 +4,8 @@ The order is that of the reasons: what the measurement lacks comes before what t
 which may well be its consequence.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import signal
 
@@ -23,8 +25,8 @@ MIN_RANGE = 0.4  # of the model's grid
 UNFAMILIAR = 0.005  # the least familiar of 200 held-out patterns are refused, too
 SUSPICIOUS = 0.05  # below this quantile other wavelengths are tried ...
 FAMILIAR = 0.5  # ... and must make the pattern as familiar as half of the held-out ones
-# λ' / λ of wavelengths in use: 1.54, 1.91, 2.08 and 2.4 Å taken for one another.
-WAVELENGTH_RATIOS = (0.64, 0.74, 0.81, 1.24, 1.35, 1.56)
+OTHERS_ANGSTROM = (1.22, 1.54, 1.91, 2.08, 2.41)  # wavelengths in use that are tried
+_SAME = 0.08  # nearer than this to the one given, they say nothing new
 _CELL_MARGIN = 1.05  # cells may be a little larger or smaller than those held out
 
 
@@ -68,7 +70,7 @@ def of_wavelength(
     instrument: Instrument,
     calibration: Calibration,
     energy: float,
-    scaled_energies: np.ndarray,
+    others: Mapping[float, float],
 ) -> str | None:
     """Return why the wavelength is probably not the one given; None where it may be.
 
@@ -81,7 +83,7 @@ def of_wavelength(
         instrument: of the model.
         calibration: of the model.
         energy: of the pattern as given.
-        scaled_energies: [len(WAVELENGTH_RATIOS)], with the wavelength times each of them.
+        others: energies with other wavelengths, by these.
     """
     given = seen.measured.known_wavelength()
     first = float(first_lines_angstrom(seen.intensity[None], instrument)[0])
@@ -94,23 +96,30 @@ def of_wavelength(
             f"crystals that the model knows lie at {low:.3g} to {high:.3g} Å. Is the wavelength "
             "right?"
         )
-    best = int(np.argmax(scaled_energies))
-    familiar = scaled_energies[best] > calibration.energy_quantile(FAMILIAR)
-    if energy < calibration.energy_quantile(SUSPICIOUS) and familiar:
+    best = max(others, key=lambda wavelength: others[wavelength], default=None)
+    if (
+        best is not None
+        and energy < calibration.energy_quantile(SUSPICIOUS)
+        and others[best] > calibration.energy_quantile(FAMILIAR)
+    ):
         return (
             f"with λ = {given:g} Å the pattern is unlike those that the model has learnt from, "
-            f"with about {given * WAVELENGTH_RATIOS[best]:.2g} Å it would be like them. Is the "
-            "wavelength right?"
+            f"with {best:g} Å it would be like them. Is the wavelength right?"
         )
     return None
+
+
+def other_wavelengths(given_angstrom: float) -> list[float]:
+    """Return the wavelengths to try instead of one."""
+    return [other for other in OTHERS_ANGSTROM if abs(other / given_angstrom - 1.0) > _SAME]
 
 
 def of_energy(calibration: Calibration, energy: float) -> str | None:
     """Return that a pattern is unfamiliar to the model, in words; None where it is not."""
     if energy < calibration.energy_quantile(UNFAMILIAR):
         return (
-            "unlike anything that the model has learnt from: of "
-            f"{1 / UNFAMILIAR:.0f} patterns that it has not seen before, one is less familiar to it"
+            "unlike anything that the model has learnt from: not one in "
+            f"{1 / UNFAMILIAR:.0f} simulated patterns is as unfamiliar to it"
         )
     return None
 

@@ -66,6 +66,6 @@ def _about_the_set(
             f"{100 * coverage:.4g} %: the set is all {classes} classes."
         )
     return (
-        f"Of simulated patterns, {100 * coverage:.4g} % are of a class in their set; the set of "
-        f"this one has {size} of {classes} classes."
+        f"The prediction set has {size} of {classes} classes; of simulated patterns, "
+        f"{100 * coverage:.4g} % are of a class in their set."
     )

@@ -18,13 +18,12 @@ _KEPT_SCORES = 10_000  # more are thinned out, evenly
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibration:
-    """Of held-out patterns: those of the validation part, on which the model was not trained.
+    """What held-out patterns say: those of the validation part, on which nothing was trained.
 
     Attributes:
       temperature: that the logits are divided by.
       scores: float64 [n], `conformal.scores` of the held-out patterns, ascending.
-      energy_quantiles: of logsumexp of the logits at `LEVELS`, of held-out patterns as the training
-        saw its patterns (`augment`).
+      energy_quantiles: of `temperature.energies` of the held-out patterns, at `LEVELS`.
       first_line_range_angstrom: between which d-spacings the held-out patterns have their first
         strong line, but for one in a thousand at each side.
       patterns: how many.
@@ -82,7 +81,6 @@ class Calibration:
 def make(
     logits: np.ndarray,
     labels: np.ndarray,
-    familiar_logits: np.ndarray,
     first_lines_angstrom: np.ndarray,
     *,
     class_names: Sequence[str],
@@ -92,10 +90,9 @@ def make(
     """Return what logits [n, K] of held-out patterns with labels [n] say of a model.
 
     Args:
-      logits: of the patterns as they are.
+      logits: of the patterns.
       labels: their classes.
-      familiar_logits: [m, K], of held-out patterns as the training saw its own.
-      first_lines_angstrom: [m], d-spacings of their first strong lines.
+      first_lines_angstrom: d-spacings of first strong lines, of any number of the patterns.
       class_names: of the K classes.
       step: see `Calibration`.
       made_by: see `Calibration`.
@@ -108,7 +105,7 @@ def make(
     return Calibration(
         temperature=fitted,
         scores=scores,
-        energy_quantiles=tuple(np.quantile(temperature.energies(familiar_logits), LEVELS).tolist()),
+        energy_quantiles=tuple(np.quantile(temperature.energies(logits), LEVELS).tolist()),
         first_line_range_angstrom=(float(low), float(high)),
         patterns=len(labels),
         class_names=tuple(class_names),
@@ -118,7 +115,7 @@ def make(
 
 
 def check(found: Calibration, logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return how honest the confidence is on other patterns, the content of confidence.json.
+    """Return how honest the confidence is on other patterns, ready for JSON.
 
     Its fields: patterns, calibrated_on (how many patterns), temperature, ece_before and ece_after
     (expected calibration error without and with the temperature, 15 bins), sets: for each coverage

@@ -1,10 +1,13 @@
 """How honest a trained run's confidence is: calibrated on its validation part, checked on its test.
 
-The shell around `calibration`. The test part is never calibrated on.
+The shell around `calibration`. A network that was trained on distorted patterns (`config.augment`)
+is less sure of those, and of measured ones, which they stand for, than of patterns as they were
+simulated. So two things are measured: how honest it is on distorted patterns, whose calibration
+answers for measured patterns use, and, calibrated for itself, on patterns as they are.
 """
 
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import ml_collections
@@ -20,56 +23,92 @@ from sgan_jax.evaluation.trained_run import Trained
 from sgan_jax.training import augment, experiment
 from sgan_jax.training.state import evaluated_params
 
-_LOOKED_AT = 4096  # patterns of the validation part, for what is familiar; 50 MB
+NAME = "confidence.json"
+_LOOKED_AT = 8192  # patterns of each part that are distorted; 100 MB
+_BATCH = 256
 
 
-def calibrate(
+class Confidence(NamedTuple):
+    """A run's calibration for answers, and the checks on its test part."""
+
+    calibration: Calibration
+    checks: dict[
+        str, Any
+    ]  # 'as_simulated' and 'as_distorted', None where training distorts nothing
+
+
+class Part(NamedTuple):
+    """Patterns of a data set and what the network says of them as they are."""
+
+    rows: np.ndarray  # [n], their positions
+    logits: np.ndarray  # [n, K]
+
+
+def measure(
     config: ml_collections.ConfigDict,
     data: experiment.Data,
     trained: Trained,
-    logits: np.ndarray,
-) -> Calibration:
-    """Return the calibration of a run's best parameters; all hosts call it together.
+    held_out: Part,
+    test: Part,
+) -> Confidence:
+    """Return how sure a run's best parameters may be; all hosts call it together.
 
     Args:
       config: of the run.
       data: of the run.
       trained: its checkpoints.
-      logits: of the whole validation part, in its order.
+      held_out: its validation part, never trained on.
+      test: its test part, never calibrated on.
     """
-    held_out = data.split.validation
-    some = np.unique(np.linspace(0, len(held_out) - 1, min(len(held_out), _LOOKED_AT)).astype(int))
-    patterns = data.dataset.patterns[held_out[some]]
-    return calibration.make(
-        logits,
-        data.labels[held_out],
-        _familiar_logits(config, data, trained, patterns, logits[some]),
-        first_lines.first_lines_angstrom(patterns, data.instrument),
-        class_names=data.class_names,
-        step=trained.best_step,
-        made_by=f"python -m sgan_jax.main --mode=evaluate (sgan_jax {sgan_jax.__version__})",
-    )
+    some = data.dataset.patterns[_spread(held_out.rows)]
+    lines = first_lines.first_lines_angstrom(some, data.instrument)
+
+    def check(held_out: Part, test: Part) -> tuple[Calibration, dict[str, Any]]:
+        found = calibration.make(
+            held_out.logits,
+            data.labels[held_out.rows],
+            lines,
+            class_names=data.class_names,
+            step=trained.best_step,
+            made_by=f"python -m sgan_jax.main --mode=evaluate (sgan_jax {sgan_jax.__version__})",
+        )
+        return found, calibration.check(found, test.logits, data.labels[test.rows])
+
+    found, checked = check(held_out, test)
+    if (view := _view(config, data)) is None:
+        return Confidence(found, {"as_simulated": checked, "as_distorted": None})
+    rows = _spread(held_out.rows), _spread(test.rows)
+    logits = _distorted_logits(config, data, trained, view, np.concatenate(rows))
+    parts = map(Part, rows, np.split(logits, [len(rows[0])]))
+    found, distorted = check(*parts)
+    return Confidence(found, {"as_simulated": checked, "as_distorted": distorted})
 
 
-def _familiar_logits(
-    config: ml_collections.ConfigDict,
-    data: experiment.Data,
-    trained: Trained,
-    patterns: np.ndarray,
-    logits: np.ndarray,
-) -> np.ndarray:
-    """Return the logits of views of patterns as the training has made them, [m, K].
-
-    Those of the patterns themselves where it made none: what is unlike all of these is unlike what
-    the network has learnt from.
-    """
+def _view(config: ml_collections.ConfigDict, data: experiment.Data) -> augment.Augment | None:
+    """Return how the training distorts patterns, the most where there are two ways; or None."""
     section = config.strong if config.method in config_rules.WITH_STRONG_VIEWS else config.augment
     strengths = augment.Strengths(**configuration.flatten(section))
     if strengths == augment.Strengths():
-        return logits
-    view = jax.jit(augment.make_augment(data.instrument.two_theta_deg, strengths))
-    offset = np.float32(config.data.intensity_offset)
-    views = np.asarray(view(jax.random.key(config.seed), patterns + offset))
+        return None
+    return augment.make_augment(data.instrument.two_theta_deg, strengths)
+
+
+def _distorted_logits(
+    config: ml_collections.ConfigDict,
+    data: experiment.Data,
+    trained: Trained,
+    view: augment.Augment,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Return the logits [n, K] of the patterns at the rows [n], each distorted once."""
+    offset, key = np.float32(config.data.intensity_offset), jax.random.key(config.seed)
+    distort = jax.jit(view)
+    views = np.empty((len(rows), data.instrument.points), np.float32)
+    for begin in range(0, len(rows), _BATCH):
+        # The last batch is filled up with patterns from the beginning.
+        now = np.take(rows, np.arange(begin, begin + _BATCH), mode="wrap")
+        some = distort(jax.random.fold_in(key, begin), data.dataset.patterns[now] + offset)
+        views[begin : begin + _BATCH] = np.asarray(some)[: len(rows) - begin]
     return trained_run.predict_logits(
         experiment.make_networks(config, len(data.classes)).discriminator,
         evaluated_params(trained.best),
@@ -80,35 +119,32 @@ def _familiar_logits(
     )
 
 
-def write(
-    workdir: pathlib.Path, found: Calibration, logits: np.ndarray, labels: np.ndarray
-) -> dict[str, Any]:
-    """Write calibration.json and, of how it does on test patterns, confidence.json.
+def _spread(rows: np.ndarray) -> np.ndarray:
+    """Return the rows, or as many of them as are looked at, evenly spread."""
+    if len(rows) <= _LOOKED_AT:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, _LOOKED_AT).astype(int)]
 
-    Args:
-      workdir: of the run.
-      found: its calibration.
-      logits: [n, K], of the test part.
-      labels: [n], its classes.
 
-    Returns:
-      The content of confidence.json, see `calibration.check`.
-    """
-    checked = calibration.check(found, logits, labels)
-    calibration.write(workdir / calibration.NAME, found.to_json())
-    calibration.write(workdir / "confidence.json", checked)
-    logging.info(
-        "confidence: temperature %.3f; calibration error %.3f before, %.3f after",
-        found.temperature,
-        checked["ece_before"],
-        checked["ece_after"],
-    )
-    for entry in checked["sets"]:
+def write(workdir: pathlib.Path, found: Confidence) -> None:
+    """Write calibration.json and confidence.json."""
+    calibration.write(workdir / calibration.NAME, found.calibration.to_json())
+    calibration.write(workdir / NAME, found.checks)
+    for name, checked in found.checks.items():
+        if checked is None:
+            continue
         logging.info(
-            "sets of %.0f %%: hold the true class of %.1f %%, %.1f classes on average%s",
-            100 * entry["coverage"],
-            100 * entry["covered"],
-            entry["mean_size"],
-            "" if entry["enough"] else "; too few validation patterns for less than all classes",
+            "confidence, patterns %s: temperature %.3f; calibration error %.3f before, %.3f after",
+            name.replace("_", " "),
+            checked["temperature"],
+            checked["ece_before"],
+            checked["ece_after"],
         )
-    return checked
+        for entry in checked["sets"]:
+            logging.info(
+                "sets of %.0f %%: hold the true class of %.1f %%, %.1f classes on average%s",
+                100 * entry["coverage"],
+                100 * entry["covered"],
+                entry["mean_size"],
+                "" if entry["enough"] else "; all classes: there are too few validation patterns",
+            )

@@ -30,22 +30,28 @@ from sgan_jax.training import blueprint, experiment, hosts
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, Any]:
     """Evaluate a run on its test part.
 
-    Writes test_metrics.json, test_predictions.csv, calibration.json (of the validation part),
-    confidence.json (of the test part, `calibration.check`), report.html and, of a method with a
+    Writes test_metrics.json, test_predictions.csv, calibration.json and confidence.json
+    (`confidence`), report.html and, of a method with a
     generator, generator_metrics.json (`generated.measures`) into the workdir; returns the content
     of the first.
     """
     data = experiment.load_data(config)
     trained = trained_run.restore(config, workdir, data.classes, data.instrument)
-    test, held_out = data.split.test, len(data.split.validation)
-    rows = np.concatenate([data.split.validation, test])  # at once: one compilation
-    logits = trained_run.classify(config, trained, len(data.classes), data.dataset.patterns, rows)
-    held_out_logits, logits = np.split(logits, [held_out])
+    test, held_out = data.split.test, data.split.validation
+    rows = np.concatenate([held_out, test])  # at once: one compilation
+    both = trained_run.classify(config, trained, len(data.classes), data.dataset.patterns, rows)
+    held_out_logits, logits = np.split(both, [len(held_out)])
     labels, ids = data.labels[test], data.dataset.catalogue.ids[test]
     metrics = _metrics(config, trained, data.class_names, config.data.split, labels, logits)
-    calibrated = confidence.calibrate(config, data, trained, held_out_logits)
+    sure = confidence.measure(
+        config,
+        data,
+        trained,
+        held_out=confidence.Part(held_out, held_out_logits),
+        test=confidence.Part(test, logits),
+    )
     if hosts.is_first():
-        confidence.write(workdir, calibrated, logits, labels)
+        confidence.write(workdir, sure)
         _write(workdir, metrics, ids, labels, logits)
         if measures := run_report.generator_measures(config, data, trained.best):
             text = json.dumps(measures, indent=2)

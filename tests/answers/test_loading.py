@@ -84,7 +84,6 @@ def trained(workdir, method="supervised", steps=4, **changes):
             "train.steps": steps,
             "train.eval_every_steps": 2,
             "optim.learning_rate": 1e-2,
-            "optim.average_decay": 0.5 if method == "consistency" else 0.0,
             **changes,
         }
     )
@@ -100,9 +99,12 @@ def best_params(config, workdir):
         return state.evaluated_params(best.restore(like).state)
 
 
-@pytest.mark.parametrize("method", ["sgan", "consistency"])
-def test_a_run_is_loaded_with_what_its_evaluation_takes(small, tmp_path, method):
-    config = trained(tmp_path, method)
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [("sgan", {}), ("supervised", {"optim.average_decay": 0.5, "augment.strain": 0.1})],
+)
+def test_a_run_is_loaded_with_what_its_evaluation_takes(small, tmp_path, method, changes):
+    config = trained(tmp_path, method, **changes)
     evaluate.evaluate(config, tmp_path)
     model = sgan_jax.load(str(tmp_path))
     data = load_data(config)
@@ -116,22 +118,25 @@ def test_a_run_is_loaded_with_what_its_evaluation_takes(small, tmp_path, method)
     saved = json.loads((tmp_path / "calibration.json").read_text())
     assert model.temperature == saved["temperature"] != 1.0
     assert saved["patterns"] == len(saved["scores"]) == len(data.split.validation)
+    checked = json.loads((tmp_path / "confidence.json").read_text())
+    for part in filter(None, checked.values()):
+        assert part["patterns"] == len(data.split.test)
+        assert part["calibrated_on"] == len(data.split.validation)
+    if "augment.strain" in changes:
+        assert saved["temperature"] == checked["as_distorted"]["temperature"]
+        assert saved["temperature"] != checked["as_simulated"]["temperature"]
+        return
+    assert checked["as_distorted"] is None
     held_out = data.split.validation
-    logits = np.asarray(
-        made_up.Small(144)
-        .apply({"params": params}, data.dataset.patterns[held_out], train=False)
-        .logits,
-        float,
+    output = made_up.Small(144).apply(
+        {"params": params}, data.dataset.patterns[held_out], train=False
     )
+    logits = np.asarray(output.logits, float)
+    energies = np.log(np.exp(logits).sum(axis=1))
+    assert saved["energy_quantiles"]["0.5"] == pytest.approx(np.median(energies), abs=1e-4)
     scaled = np.exp(logits / saved["temperature"])
     true = scaled[np.arange(len(held_out)), data.labels[held_out]] / scaled.sum(axis=1)
     np.testing.assert_allclose(saved["scores"], np.sort(1 - true), atol=1e-5)
-    energies = np.log(np.exp(logits).sum(axis=1))
-    if method != "consistency":  # which looks at distorted views of the patterns
-        assert saved["energy_quantiles"]["0.5"] == pytest.approx(np.median(energies), abs=1e-4)
-    checked = json.loads((tmp_path / "confidence.json").read_text())
-    assert checked["patterns"] == len(data.split.test)
-    assert not checked["sets"][1]["enough"] or len(held_out) >= 9
 
 
 def test_a_run_that_was_not_evaluated_is_loaded_without_calibration(evaluated, tmp_path):

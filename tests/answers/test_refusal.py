@@ -69,11 +69,10 @@ def test_scaled_patterns_have_their_peaks_where_bragg_has_them():
 
 def test_a_first_line_where_no_cell_has_it_is_a_wrong_wavelength():
     seen = seen_of(made_up.measure())  # 111 at 3.9 / √3 = 2.25 Å
-    nothing = np.array([-np.inf])
 
     def reason(lines):
         known = made_up.calibration(["a"], lines=lines)
-        return refusal.of_wavelength(seen, made_up.MODEL, known, 0.0, nothing)
+        return refusal.of_wavelength(seen, made_up.MODEL, known, 0.0, {})
 
     assert reason((1.0, 10.0)) is None
     assert "first strong line lies at d = 2.25 Å" in reason((3.0, 10.0))
@@ -88,18 +87,20 @@ def test_a_line_that_was_not_looked_for_is_none_that_is_absent():
         wavelength_angstrom=1.909,
     )  # fmt: skip
     known = made_up.calibration(["a"], lines=(3.0, 10.0))
-    found = refusal.of_wavelength(seen_of(cut), made_up.MODEL, known, 0.0, np.array([-np.inf]))
+    found = refusal.of_wavelength(seen_of(cut), made_up.MODEL, known, 0.0, {})
     assert found is None
 
 
 def test_a_pattern_that_another_wavelength_makes_familiar_is_refused():
     seen = seen_of(made_up.measure())
     known = made_up.calibration(["a"], energies=10.0)
-    scaled = np.full(len(refusal.WAVELENGTH_RATIOS), 5.0)
-    assert refusal.of_wavelength(seen, made_up.MODEL, known, 5.0, scaled) is None
-    scaled[3] = 11.0  # 1.24 * 1.909 Å
-    assert "with about 2.4 Å" in refusal.of_wavelength(seen, made_up.MODEL, known, 5.0, scaled)
-    assert refusal.of_wavelength(seen, made_up.MODEL, known, 10.5, scaled) is None
+    others = {2.41: 5.0, 1.54: 4.0}
+    assert refusal.of_wavelength(seen, made_up.MODEL, known, 5.0, others) is None
+    others[2.41] = 11.0
+    assert "with 2.41 Å it would" in refusal.of_wavelength(seen, made_up.MODEL, known, 5.0, others)
+    assert refusal.of_wavelength(seen, made_up.MODEL, known, 10.5, others) is None
+    assert refusal.other_wavelengths(1.909) == [1.22, 1.54, 2.08, 2.41]
+    assert refusal.other_wavelengths(1.5403) == [1.22, 1.91, 2.08, 2.41]
 
 
 def test_an_unfamiliar_pattern_is_refused():
