@@ -51,6 +51,7 @@ def make_steps(config) -> list[tuple[int, Callable[[], object]]]:
         unlabelled=40_000,
         total_steps=STEPS,
         global_batch=config.train.batch_size,
+        layout=None,
     )
     start, phases = methods.make_state_and_phases(config, given)
     sizes = experiment.batch_sizes(config, config.train.batch_size)

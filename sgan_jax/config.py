@@ -93,6 +93,29 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             noise=0.0,  # of counting, standard deviation at the maximum over the maximum
             missing_deg=0.0,  # width of each of up to three ranges without data
         ),
+        # Instead of those views: patterns rendered anew from the crystals' reflections, each step on
+        # other instruments and of other samples, then brought to the data set's grid as measured
+        # ones are (training/rendered.py). For models that are to stand real data. The paper has
+        # none. Each crystal's numbers are drawn between nothing and the number here, evenly.
+        render=dict(
+            on=False,
+            reflections=768,  # of each crystal; of more, close ones are put together (2e-4 at most)
+            instruments=64,  # drawn once a run; the first is the data set's own, seen one in four
+            share=16,  # crystals of a batch that share an instrument, which makes it cheap
+            resolution=0.2,  # ln of the factor of a preset's widths, ±: other slits, other samples
+            wavelength_low=1.15,  # Å, of the instruments: 3T2 has 1.23,
+            wavelength_high=2.55,  # ... D1B 2.52 at most; evenly in the logarithm
+            axial_divergence=0.05,  # S/L and H/L, up to this; nist2022 0.040, HB-2A 0.045
+            strain=0.03,  # isotropic, of the cell, ±: symmetry does not depend on its size
+            zero_shift_deg=0.3,  # of 2θ, ±: a badly aligned instrument
+            displacement_deg=0.1,  # of the sample, ±: about 0.5 mm at the usual distances
+            orientation=0.3,  # March-Dollase r in 1 ± this, of plates or needles in a can
+            impurity=0.3,  # of the intensity, up to two other crystals': what a sample may hold
+            background=1.0,  # highest point over the pattern's: as much as a hydrogenous sample has
+            background_left=0.05,  # of it, ±, that is subtracted too little: a good fit's error
+            noise=0.03,  # of counting, standard deviation over the maximum: 1100 counts there
+            missing_deg=10.0,  # width of each of up to three ranges without data: furnace lines
+        ),
         # Of 'consistency' and 'pretrain': the unlabelled patterns that are learnt from.
         strong=dict(
             strain=0.05,  # symmetry does not depend on the size of the cell

@@ -11,6 +11,7 @@ METHODS = ("supervised", "sgan", "feature_matching", "consistency", "pretrain")
 SEMI_SUPERVISED = METHODS[1:]  # those that use the unlabelled part
 WITH_GENERATOR = ("sgan", "feature_matching")
 WITH_STRONG_VIEWS = ("consistency", "pretrain")
+RENDERED = ("supervised", *WITH_GENERATOR)  # those that can be trained on rendered patterns
 
 CHOICES = {
     "method": METHODS,
@@ -61,6 +62,23 @@ RANGES = {
             ("missing_deg", "0 to 40 degrees", lambda x: 0 <= x <= 40),
         )
     },
+    "render.reflections": ("16 to 8192", lambda x: 16 <= x <= 8192),
+    "render.instruments": ("2 to 4096", lambda x: 2 <= x <= 4096),
+    "render.share": ("1 or more", lambda x: x >= 1),
+    "render.resolution": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
+    "render.wavelength_low": ("0.8 to 4 Å", lambda x: 0.8 <= x <= 4),
+    "render.wavelength_high": ("0.8 to 4 Å", lambda x: 0.8 <= x <= 4),
+    "render.axial_divergence": ("0 to 0.1", lambda x: 0 <= x <= 0.1),
+    # Of a cell that is larger by more, a data set has no reflections at the end of the pattern.
+    "render.strain": ("0 to 0.05", lambda x: 0 <= x <= 0.05),
+    "render.zero_shift_deg": ("0 to 2 degrees", lambda x: 0 <= x <= 2),
+    "render.displacement_deg": ("0 to 2 degrees", lambda x: 0 <= x <= 2),
+    "render.orientation": ("0 to 0.6", lambda x: 0 <= x <= 0.6),
+    "render.impurity": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
+    "render.background": ("0 to 20", lambda x: 0 <= x <= 20),
+    "render.background_left": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
+    "render.noise": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
+    "render.missing_deg": ("0 to 40 degrees", lambda x: 0 <= x <= 40),
     "model.input_power": ("above 0 to 2", lambda x: 0 < x <= 2),
     "model.dropout": ("0 or more and below 1", lambda x: 0 <= x < 1),
     "optim.learning_rate": ("above 0", lambda x: x > 0),
@@ -102,6 +120,9 @@ NEEDS = (
     ("data.prototype_path", "data.source", ("prototypes",)),
     ("data.cif_path", "data.source", ("cif",)),
     ("data.symmetry", "data.source", ("cif",)),
+    ("augment.", "render.on", (False,)),
+    ("render.on", "method", RENDERED),
+    ("render.", "render.on", (True,)),
     ("strong.", "method", WITH_STRONG_VIEWS),
     ("consistency.", "method", WITH_STRONG_VIEWS),
     ("consistency.confidence", "consistency.thresholds", ("fixed",)),
@@ -150,6 +171,11 @@ def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
         raise ValueError(
             f"data.cif_path is empty but data.source is {fields['data.source']!r}; give a CIF "
             "file, a folder, a zip or a tar, or use data.source='synthetic'"
+        )
+    if fields["render.wavelength_low"] >= fields["render.wavelength_high"]:
+        raise ValueError(
+            f"render.wavelength_low is {fields['render.wavelength_low']}, not below "
+            f"render.wavelength_high, which is {fields['render.wavelength_high']}"
         )
     if fields["optim.warmup_steps"] > fields["train.steps"] > 0:
         raise ValueError(

@@ -87,7 +87,7 @@ def trained(tmp_path_factory) -> pathlib.Path:
     arguments = small_run(folder / "run", folder / "data")
     built = run("--mode=build", *arguments)
     assert built.returncode == 0, built.stderr
-    (data,) = (folder / "data").glob("powder_patterns/*/1.1.0")
+    (data,) = (folder / "data").glob("powder_patterns/*/1.2.0")
     assert str(data) in built.stderr
     assert not (folder / "run").exists()
     first = run(*arguments)

@@ -16,7 +16,7 @@ from sgan_jax.diffraction import profile
 from sgan_jax.diffraction.instrument import Instrument
 
 SPLIT = "patterns"  # the one TFDS split; `splits` cuts it when it is read
-FORMAT_VERSION = "1.1.0"  # of the examples' features and the files beside them
+FORMAT_VERSION = "1.2.0"  # of the examples' features and the files beside them
 
 
 def identity(source: Source, instrument: Instrument) -> dict[str, Any]:
@@ -64,6 +64,11 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
                     "d_angstrom": _array((None,), np.float64, "d-spacing of each reflection, Å"),
                     "multiplicity_f_squared": _array(
                         (None,), np.float64, "multiplicity·|F|² of each reflection, fm² a cell"
+                    ),
+                    "hkl": _array((None, 3), np.int16, "indices of each reflection"),
+                    "cell": _array((6,), np.float32, "a, b, c in Å, alpha, beta, gamma in degrees"),
+                    "proper_rotations": _array(
+                        (None, 3, 3), np.int8, "of the Laue group; equivalent reflections are h R"
                     ),
                     "space_group": tfds.features.Scalar(np.int32, doc="1..230"),
                     "bravais": tfds.features.Scalar(np.int32, doc="0..13, symmetry's order"),

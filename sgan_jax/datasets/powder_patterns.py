@@ -1,6 +1,6 @@
 """Data sets of powder patterns on disk: made when they are asked for, found again, read.
 
-A data set lives in <dir>/powder_patterns/<name>/1.1.0. Its name holds a hash of all that changes
+A data set lives in <dir>/powder_patterns/<name>/1.2.0. Its name holds a hash of all that changes
 the data, so a set that is there is the set that is asked for, and finding it reads no crystal. The
 folder appears by one rename when all is written; before that there is none of that name. What the
 crystals are is read at once, patterns only where they are asked for.
@@ -33,17 +33,19 @@ _READ_AT_ONCE = 1024
 
 
 class Reflections(NamedTuple):
-    """Reflections of several crystals, one after another; float64.
+    """Reflections of several crystals, one after another, and the crystals' cells.
 
     Attributes:
       row_splits: int64 [N + 1]; those of crystal n are row_splits[n] to row_splits[n + 1].
-      d_angstrom: [M] d-spacings.
-      multiplicity_f_squared: [M], fm² a cell.
+      d_angstrom: float64 [M] d-spacings, down to somewhat below the pattern's smallest.
+      multiplicity_f_squared: float64 [M], fm² a cell.
+      cell: float32 [N, 6], a, b, c in Å and alpha, beta, gamma in degrees.
     """
 
     row_splits: np.ndarray
     d_angstrom: np.ndarray
     multiplicity_f_squared: np.ndarray
+    cell: np.ndarray
 
 
 class StoredPatterns:
@@ -54,7 +56,7 @@ class StoredPatterns:
     """
 
     def __init__(self, folder: pathlib.Path, points: int) -> None:
-        self._examples = _open(folder)
+        self._examples = open_examples(folder)
         self.shape = (len(self._examples), points)
 
     def __len__(self) -> int:
@@ -79,11 +81,13 @@ class PatternDataset:
       catalogue: of the N crystals, in the order of their source.
       patterns: float32 [N, points], maximum 1; an array, or what gives rows as an array does.
       instrument: that the patterns are of.
+      folder: that holds them, with their reflections; None where they are in memory alone.
     """
 
     catalogue: Catalogue
     patterns: np.ndarray | StoredPatterns
     instrument: Instrument
+    folder: pathlib.Path | None = None
 
     def __len__(self) -> int:
         return len(self.catalogue.ids)
@@ -168,25 +172,27 @@ def load(folder: pathlib.Path) -> PatternDataset:
             f"{folder} holds {len(patterns)} patterns but lists {len(listed.ids)} crystals; remove "
             "the folder, and the set is built again"
         )
-    return PatternDataset(listed, patterns, instrument)
+    return PatternDataset(listed, patterns, instrument, folder)
 
 
 def read_reflections(folder: pathlib.Path, rows: np.ndarray) -> Reflections:
     """Read the reflections of the crystals at the positions `rows` [N]."""
-    examples = _open(folder)
-    found = []
+    examples = open_examples(folder)
+    found, cells = [], []
     for start in range(0, len(rows), _READ_AT_ONCE):
         some = np.asarray(rows)[start : start + _READ_AT_ONCE].tolist()
         for example in examples.__getitems__(some):
             found.append((example["d_angstrom"], example["multiplicity_f_squared"]))
+            cells.append(example["cell"])
     return Reflections(
         np.cumsum([0, *(len(d) for d, _ in found)]),
         np.concatenate([d for d, _ in found] or [np.empty(0)]),
         np.concatenate([strength for _, strength in found] or [np.empty(0)]),
+        np.array(cells, np.float32).reshape(-1, 6),
     )
 
 
-def _open(folder: pathlib.Path) -> Any:
+def open_examples(folder: pathlib.Path) -> Any:
     """Return the examples of a data set, a sequence that is read as it is indexed."""
     whole: Any = tfds.builder_from_directory(folder)  # its decorated methods have no types
     return whole.as_data_source(builder.SPLIT)

@@ -90,9 +90,24 @@ def peak_shapes(
     of its length, in each of its two pieces. 8 leave an error of 1e-7 of the maximum (the
     Lorentzian's poles, half a width off the axis, set the pace); 1 does four widths from the peak.
     """
-    gaussian, lorentzian = instrument.widths_deg(centre_deg)
-    fwhm, eta = pseudo_voigt_parameters(gaussian, lorentzian)
-    s, h = instrument.s_over_l, instrument.h_over_l
+    fwhm, eta = pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
+    axial = (instrument.s_over_l, instrument.h_over_l)
+    return shapes_of_widths(two_theta_deg, centre_deg, fwhm, eta, axial, points_per_width)
+
+
+def shapes_of_widths(
+    two_theta_deg: np.ndarray,
+    centre_deg: np.ndarray,
+    fwhm: np.ndarray,
+    eta: np.ndarray,
+    axial: tuple[float, float],
+    points_per_width: float = 8.0,
+) -> np.ndarray:
+    """Return what `peak_shapes` does, of given FWHM [n] (degrees) and Lorentzian fraction [n].
+
+    `axial` is (S/L, H/L).
+    """
+    s, h = axial
     if s + h < 1e-6:
         return pseudo_voigt(two_theta_deg - centre_deg[:, None], fwhm[:, None], eta[:, None])
     longest_tail = float(np.max(tail_length_deg(centre_deg, s, h) / fwhm))
@@ -105,6 +120,34 @@ def peak_shapes(
         offset = two_theta_deg - position[:, j : j + 1]
         shapes += weight[:, j : j + 1] * pseudo_voigt(offset, fwhm[:, None], eta[:, None])
     return shapes
+
+
+def reach_deg(
+    centre_deg: np.ndarray, distance_deg: np.ndarray, axial: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far peaks reach to the left and right: a distance beyond their axial tails."""
+    tail = tail_length_deg(centre_deg, *axial)
+    left = np.where(centre_deg < 90.0, tail, 0.0)
+    return distance_deg + left, distance_deg + tail - left
+
+
+def near_fraction(
+    two_theta_deg: np.ndarray,
+    centre_deg: np.ndarray,
+    axial: tuple[float, float],
+    begin_deg: np.ndarray,
+    end_deg: np.ndarray,
+) -> np.ndarray:
+    """Return 1 near a peak and its axial tail, 0 far away, with a smooth fall between, [n, m].
+
+    It falls between the distances `begin_deg` and `end_deg` [n].
+    """
+    left, right = reach_deg(centre_deg, end_deg, axial)
+    offset = two_theta_deg - centre_deg[:, None]
+    beyond = np.maximum(offset - right[:, None], -offset - left[:, None])
+    x = np.clip(-beyond / (end_deg - begin_deg)[:, None], 0.0, 1.0)
+    # The polynomial with four vanishing derivatives at both ends.
+    return x**5 * (126.0 + x * (-420.0 + x * (540.0 + x * (-315.0 + x * 70.0))))
 
 
 @functools.cache

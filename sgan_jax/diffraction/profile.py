@@ -209,10 +209,8 @@ def _shape_table(instrument: Instrument) -> _ShapeTable:
 def _reach_deg(centre_deg: np.ndarray, instrument: Instrument) -> tuple[np.ndarray, np.ndarray]:
     """Return how far the near part of a peak reaches to its left and right, tail included."""
     fwhm, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
-    tail = peak_shape.tail_length_deg(centre_deg, instrument.s_over_l, instrument.h_over_l)
-    reach = _FADE_WIDTHS[1] * fwhm
-    left = np.where(centre_deg < 90.0, tail, 0.0)
-    return reach + left, reach + tail - left
+    axial = (instrument.s_over_l, instrument.h_over_l)
+    return peak_shape.reach_deg(centre_deg, _FADE_WIDTHS[1] * fwhm, axial)
 
 
 def _near_fraction(
@@ -220,10 +218,6 @@ def _near_fraction(
 ) -> np.ndarray:
     """Return 1 near a peak and its axial tail, 0 far away, with a smooth fall between, [n, m]."""
     fwhm, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
-    left, right = _reach_deg(centre_deg, instrument)
-    offset = two_theta_deg - centre_deg[:, None]
-    beyond = np.maximum(offset - right[:, None], -offset - left[:, None]) / fwhm[:, None]
+    axial = (instrument.s_over_l, instrument.h_over_l)
     begin, end = _FADE_WIDTHS
-    x = np.clip(-beyond / (end - begin), 0.0, 1.0)
-    # The polynomial with four vanishing derivatives at both ends.
-    return x**5 * (126.0 + x * (-420.0 + x * (540.0 + x * (-315.0 + x * 70.0))))
+    return peak_shape.near_fraction(two_theta_deg, centre_deg, axial, begin * fwhm, end * fwhm)

@@ -24,6 +24,8 @@ class ReciprocalGroup:
     Attributes:
         centrings: number of lattice points in the cell.
         inversion_centre: [3], or None where the group has none.
+        proper_rotations: int8 [m, 3, 3], the Laue group's of determinant 1, that is one of each
+            pair R, -R; equivalent reflections are h R.
         lowest_is_zero: (k, l): whether unique reflections have k >= 0, l >= 0; h >= 0 always.
     """
 
@@ -42,6 +44,7 @@ class ReciprocalGroup:
         laue = np.unique(np.concatenate((rotations, -rotations)), axis=0)
         order = np.array([_BASE**2, _BASE, 1.0])
         self._laue_order = len(laue)
+        self.proper_rotations = laue[np.linalg.det(laue) > 0.0].astype(np.int8)
         self._lead = np.ascontiguousarray((order - laue @ order).T)  # [3, Laue operations]
         self.lowest_is_zero = tuple(
             bool(np.any((self._lead[axis] > 0) & (np.delete(self._lead, axis, 0) == 0).all(0)))

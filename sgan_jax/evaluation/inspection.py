@@ -28,8 +28,9 @@ def page_values(folder: pathlib.Path) -> dict[str, Any]:
     reflections = powder_patterns.read_reflections(folder, rows)
     starts = reflections.row_splits[:-1]
     pictures = (
-        ("Reflections", np.diff(reflections.row_splits), "reflections within the pattern"),
+        ("Reflections", np.diff(reflections.row_splits), "reflections that are stored"),
         ("Largest d-spacing", np.maximum.reduceat(reflections.d_angstrom, starts), "Å"),
+        ("Cell volume", _volumes(reflections.cell), "Å³, as the crystal's cell is given"),
     )
     by_count = sorted(summary["skipped"].items(), key=lambda entry: -entry[1])
     return {
@@ -49,6 +50,13 @@ def page_values(folder: pathlib.Path) -> dict[str, Any]:
         ],
         "examples": _examples(data),
     }
+
+
+def _volumes(cell: np.ndarray) -> np.ndarray:
+    """Return the volumes [n], Å³, of cells [n, 6]."""
+    lengths, cosines = cell[:, :3].astype(np.float64), np.cos(np.radians(cell[:, 3:], dtype=float))
+    root = 1.0 + 2.0 * cosines.prod(axis=1) - (cosines**2).sum(axis=1)
+    return lengths.prod(axis=1) * np.sqrt(np.maximum(root, 0.0))
 
 
 def _distribution(counts: np.ndarray, names: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,8 @@ import numpy as np
 from sgan_jax.training.distortions import axis, counting, intensity, resolution
 
 Array = jax.Array
-Augment = Callable[[Array, Array], Array]  # key, patterns [B, P] -> patterns [B, P]
+# key, patterns [B, P] (or what they are rendered from, `rendered.Seen`) -> patterns [B, P]
+Augment = Callable[[Array, Any], Array]
 
 
 @dataclasses.dataclass(frozen=True)

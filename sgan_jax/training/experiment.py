@@ -13,8 +13,9 @@ import numpy as np
 from absl import logging
 
 from sgan_jax import config_rules, symmetry
-from sgan_jax.datasets import powder_patterns, splits
+from sgan_jax.datasets import powder_patterns, splits, stored_crystals
 from sgan_jax.diffraction import instrument as instruments
+from sgan_jax.diffraction import instrument_bank, random_instruments
 from sgan_jax.models import generator as generators
 from sgan_jax.training import batches, blueprint, feeding, hosts, methods, parallel, state
 
@@ -28,6 +29,14 @@ class Data(NamedTuple):
     class_names: list[str]
     labels: np.ndarray  # int32 [N], -1 where a pattern is of no class
     split: splits.Split
+
+
+class Scene(NamedTuple):
+    """The instruments that crystals are rendered on, and what is kept of the crystals."""
+
+    layout: instrument_bank.Layout
+    bank: instrument_bank.Bank
+    reflections: int  # of each crystal
 
 
 def prepare_data(config: ml_collections.ConfigDict) -> pathlib.Path:
@@ -75,9 +84,27 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     return Data(dataset, instrument, classes, names, labels, split)
 
 
+def make_scene(config: ml_collections.ConfigDict, data: Data) -> Scene | None:
+    """Return what patterns are rendered in; None where the stored ones are taken."""
+    fields = config.render
+    if not fields.on:
+        return None
+    others = random_instruments.random_instruments(
+        fields.instruments - 1,
+        config.seed,
+        resolution=fields.resolution,
+        wavelength_range_angstrom=(fields.wavelength_low, fields.wavelength_high),
+        axial_divergence=fields.axial_divergence,
+    )
+    layout, bank = instrument_bank.make_bank([data.instrument, *others], data.instrument)
+    logging.info("patterns are rendered on %d instruments", fields.instruments)
+    return Scene(layout, bank, fields.reflections)
+
+
 def make_feed(
     data: Data,
     batch_sizes: Mapping[str, int],
+    scene: Scene | None = None,
     *,
     seed: int,
     offset: float,
@@ -89,29 +116,44 @@ def make_feed(
     Args:
       data: its parts named in `batch_sizes`, and the validation part.
       batch_sizes: per device, of each part that is trained on.
+      scene: in which these are rendered; the validation part is not.
       seed: of the run.
-      offset: added to every pattern.
+      offset: added to every pattern that is not rendered.
       device_bytes: memory of a device for patterns, which are read from disk again and again where
         they take more; 0 is a part of what it has.
       total_steps: of the run.
     """
+    points = data.dataset.patterns.shape[1]
+    stored, crystal_bytes = None, 0
+    if scene is not None:
+        assert data.dataset.folder is not None
+        stored = stored_crystals.StoredCrystals(data.dataset.folder, scene.reflections)
+        crystal_bytes = stored_crystals.bytes_each(scene.reflections)
     parts = {}
     for name, size in (*batch_sizes.items(), ("validation", 1)):
         members = getattr(data.split, name)
         shares = batches.share(members, devices=parallel.device_count(), batch_size=size)
-        parts[name] = feeding.Part(shares[parallel.local_devices()], len(members), size)
+        rendered = stored is not None and name in batch_sizes
+        bytes_each = crystal_bytes if rendered else points * 4
+        here = shares[parallel.local_devices()]
+        parts[name] = feeding.Part(here, len(members), size, bytes_each)
 
-    def read(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(part: str, rows: np.ndarray) -> tuple[Any, np.ndarray]:
+        if stored is not None and part in batch_sizes:
+            crystals = stored[rows.ravel()]
+            shaped = [array.reshape(*rows.shape, *array.shape[1:]) for array in crystals]
+            return stored_crystals.Crystals(*shaped), data.labels[rows]
         patterns = data.dataset.patterns[rows.ravel()] + np.float32(offset)
         return patterns.reshape(*rows.shape, -1), data.labels[rows]
 
-    too_large = not feeding.fits(parts, data.dataset.patterns.shape[1], device_bytes)
+    bank = scene.bank if scene is not None else None
+    too_large = not feeding.fits(parts, device_bytes)
     if hosts.any_of(too_large):  # all hosts run the same program
         logging.info("patterns are read from disk as they are due: they fill the devices' memory")
         return feeding.Streamed(
-            parts, read, seed=seed, trained=tuple(batch_sizes), total=total_steps
+            parts, read, seed=seed, trained=tuple(batch_sizes), total=total_steps, scene=bank
         )
-    return feeding.Resident(parts, read, seed=seed, trained=tuple(batch_sizes))
+    return feeding.Resident(parts, read, seed=seed, trained=tuple(batch_sizes), scene=bank)
 
 
 def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Networks:
@@ -125,7 +167,12 @@ def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Netw
 
 
 def make_state_and_phases(
-    config: ml_collections.ConfigDict, data: Data, *, total_steps: int, global_batch: int
+    config: ml_collections.ConfigDict,
+    data: Data,
+    scene: Scene | None = None,
+    *,
+    total_steps: int,
+    global_batch: int,
 ) -> methods.Training:
     """Return the state before the first step, and the phases of training, each with its step."""
     labelled = data.labels[data.split.labelled]
@@ -136,6 +183,7 @@ def make_state_and_phases(
         unlabelled=len(data.split.unlabelled),
         total_steps=total_steps,
         global_batch=global_batch,
+        layout=scene.layout if scene is not None else None,
     )
     return methods.make_state_and_phases(config, given)
 

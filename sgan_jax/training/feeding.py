@@ -9,7 +9,7 @@ import concurrent.futures
 import os
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -19,7 +19,9 @@ from sgan_jax.training import batches, parallel
 _CALLS_AHEAD = 2  # read while the devices work on one
 _SHARE_OF_MEMORY = 0.5  # for patterns; the rest is for the networks and everybody else
 
-Read = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+# (part, rows of the data set [...]) -> patterns [..., P], or trees of which some are made (see
+# `parallel.ResidentData`), and labels [...]
+Read = Callable[[str, np.ndarray], tuple[Any, np.ndarray]]
 
 
 class Part(NamedTuple):
@@ -28,6 +30,7 @@ class Part(NamedTuple):
     shares: np.ndarray  # int64 [devices of this host, n]: rows of the data set (batches.share)
     size: int  # patterns of the part, on all hosts
     batch_size: int  # per device
+    bytes_each: int  # that one example takes on a device
 
 
 class Feed(Protocol):
@@ -55,20 +58,27 @@ class Resident:
 
     Args:
       parts: that are trained on or validated.
-      read: rows [...] -> patterns [..., P] and labels [...].
+      read: see there.
       seed: of the run.
       trained: names of the parts that are trained on.
+      scene: of `parallel.ResidentData`, for one device.
     """
 
     def __init__(
-        self, parts: Mapping[str, Part], read: Read, *, seed: int, trained: tuple[str, ...]
+        self,
+        parts: Mapping[str, Part],
+        read: Read,
+        *,
+        seed: int,
+        trained: tuple[str, ...],
+        scene: Any = None,
     ) -> None:
         self._parts, self._seed, self._trained = parts, seed, trained
         patterns, labels = {}, {}
         for name, part in parts.items():
-            placed = parallel.distribute(read(part.shares))
+            placed = parallel.distribute(read(name, part.shares))
             patterns[name], labels[name] = placed
-        self._data = parallel.ResidentData(patterns, labels)
+        self._data = parallel.ResidentData(patterns, labels, _on_each_device(scene))
 
     def training(
         self, first_step: int, steps: int
@@ -93,7 +103,7 @@ class Streamed:
     """Patterns are read when their turn comes, in one thread beside the devices' work.
 
     Args:
-      parts, read, seed, trained: as of `Resident`; `read` is called in the thread alone.
+      parts, read, seed, trained, scene: as of `Resident`; `read` is called in the thread alone.
       total: steps of the run; nothing is read for a later one.
     """
 
@@ -105,9 +115,10 @@ class Streamed:
         seed: int,
         trained: tuple[str, ...],
         total: int,
+        scene: Any = None,
     ) -> None:
         self._parts, self._read, self._seed, self._trained = parts, read, seed, trained
-        self._total = total
+        self._total, self._scene = total, _on_each_device(scene)
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._ahead: collections.OrderedDict[tuple[int, int], concurrent.futures.Future] = (
             collections.OrderedDict()
@@ -134,16 +145,16 @@ class Streamed:
         labels = {name: parallel.distribute(some) for name, (_, some) in read.items()}
         positions = {
             name: _in_a_row(len(some), steps, self._parts[name].batch_size)
-            for name, (some, _) in read.items()
+            for name, (_, some) in read.items()
         }
-        return parallel.ResidentData(patterns, labels), positions
+        return parallel.ResidentData(patterns, labels, self._scene), positions
 
     def evaluation(
         self, part: str, positions: np.ndarray
     ) -> tuple[jax.Array, jax.Array, np.ndarray]:
         """See `Feed`."""
         rows = np.take_along_axis(self._parts[part].shares, positions, axis=1)
-        patterns, labels = self._thread.submit(self._read, rows).result()
+        patterns, labels = self._thread.submit(self._read, part, rows).result()
         here = _in_a_row(*rows.shape, 1)[..., 0]
         return parallel.distribute(patterns), parallel.distribute(labels), here
 
@@ -159,20 +170,20 @@ class Streamed:
             future.cancel()
         self._ahead.clear()
 
-    def _batches(self, first_step: int, steps: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def _batches(self, first_step: int, steps: int) -> dict[str, tuple[Any, np.ndarray]]:
         """Read the patterns [devices of this host, steps · batch, P] of a call, and the labels."""
         read = {}
         for name in self._trained:
             part = self._parts[name]
             positions = _positions(part, name, self._seed, first_step, steps)
             flat = positions.reshape(len(positions), -1)
-            read[name] = self._read(np.take_along_axis(part.shares, flat, axis=1))
+            read[name] = self._read(name, np.take_along_axis(part.shares, flat, axis=1))
         return read
 
 
-def fits(parts: Mapping[str, Part], points: int, device_bytes: int) -> bool:
+def fits(parts: Mapping[str, Part], device_bytes: int) -> bool:
     """Say whether the patterns of all parts fit into so much memory of each device; 0: of ours."""
-    needed = sum(part.shares.shape[1] for part in parts.values()) * points * 4
+    needed = sum(part.shares.shape[1] * part.bytes_each for part in parts.values())
     return needed <= (device_bytes or available_bytes(jax.local_devices()[0]))
 
 
@@ -199,6 +210,13 @@ def _positions(part: Part, name: str, seed: int, first_step: int, steps: int) ->
         devices=parallel.device_count(),
         batch_size=part.batch_size,
     )[parallel.local_devices()]
+
+
+def _on_each_device(scene: Any) -> Any:
+    """Return the scene on each of this host's devices."""
+    count = jax.local_device_count()
+    spread = jax.tree.map(lambda array: np.broadcast_to(array, (count, *array.shape)), scene)
+    return parallel.distribute(spread)
 
 
 def _in_a_row(devices: int, steps: int, batch_size: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import ml_collections
 import numpy as np
 import optax
 
+from sgan_jax.diffraction.instrument_bank import Layout
 from sgan_jax.models import contrastive
 from sgan_jax.models import generator as generators
 from sgan_jax.training import (
@@ -21,6 +22,7 @@ from sgan_jax.training import (
     feature_matching_step,
     optimizers,
     pseudo_labels,
+    rendered,
     released_sgan_step,
     sgan_step,
     state,
@@ -44,6 +46,7 @@ class Given(NamedTuple):
     unlabelled: int  # patterns in the unlabelled part
     total_steps: int
     global_batch: int  # labelled patterns a step, on all devices
+    layout: Layout | None  # of the instruments that patterns are rendered on; None: they are not
 
 
 Training = tuple[state.TrainState, list[Phase]]
@@ -99,7 +102,7 @@ def _classifier_step(
     classifier, tx = given.networks.discriminator, _adam(config, config.optim.learning_rate, steps)
     prior = class_frequencies(given.class_counts)
     logit_offset = config.optim.logit_adjustment * np.log(prior)[None, :]
-    weak = _views(given, config.augment)
+    weak = _first_views(given, config)
     if method == "supervised":
         return supervised_step.make_supervised_step(classifier, tx, weak, logit_offset=logit_offset)
     options = consistency_step.Consistency(
@@ -157,7 +160,7 @@ def _pretrain(config: ml_collections.ConfigDict, given: Given) -> Training:
 def _sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
     txs = _two_optimizers(config, given)
     step = sgan_step.make_sgan_step(
-        *given.networks, txs, generators.LATENT, _views(given, config.augment)
+        *given.networks, txs, generators.LATENT, _first_views(given, config)
     )
     return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
 
@@ -165,7 +168,7 @@ def _sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
 def _feature_matching(config: ml_collections.ConfigDict, given: Given) -> Training:
     txs = _two_optimizers(config, given)
     step = feature_matching_step.make_feature_matching_step(
-        *given.networks, txs, generators.LATENT, _views(given, config.augment)
+        *given.networks, txs, generators.LATENT, _first_views(given, config)
     )
     return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
 
@@ -181,7 +184,7 @@ def _released_sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
         *given.networks,
         txs,
         generators.LATENT,
-        _views(given, config.augment),
+        _first_views(given, config),
         soft_labels=config.gan.soft_labels,
         steps_per_epoch=batches.total_steps(
             steps=0, epochs=1, part_size=given.unlabelled, global_batch=given.global_batch
@@ -221,6 +224,30 @@ def _adam(
         schedule=config.optim.schedule,
         warmup_steps=config.optim.warmup_steps,
         total_steps=total_steps,
+    )
+
+
+def _first_views(given: Given, config: ml_collections.ConfigDict) -> augment.Augment:
+    """Return what becomes of patterns by config.augment, or by config.render of crystals."""
+    if given.layout is None:
+        return _views(given, config.augment)
+    fields = config.render
+    return rendered.make_view(
+        given.two_theta_deg,
+        given.layout,
+        rendered.Ranges(
+            share=fields.share,
+            strain=fields.strain,
+            zero_shift_deg=fields.zero_shift_deg,
+            displacement_deg=fields.displacement_deg,
+            orientation=fields.orientation,
+            impurity=fields.impurity,
+            background=fields.background,
+            background_left=fields.background_left,
+            noise=fields.noise,
+            missing_deg=fields.missing_deg,
+        ),
+        offset=config.data.intensity_offset,
     )
 
 

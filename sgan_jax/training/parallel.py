@@ -21,10 +21,19 @@ Array = jax.Array
 
 
 class ResidentData(NamedTuple):
-    """Parts of a data set as they lie on the devices; per part, n differs."""
+    """Parts of a data set as they lie on the devices; per part, n differs.
 
-    patterns: Mapping[str, Array]  # float32 [devices of this host, n, P]
-    labels: Mapping[str, Array]  # int32 [devices of this host, n], class indices
+    Attributes:
+      patterns: float32 [devices of this host, n, P], or trees of arrays [devices, n, ...] of which
+        patterns are made (`rendered`).
+      labels: int32 [devices of this host, n], class indices.
+      scene: what all examples are seen in, arrays [devices of this host, ...]; a batch then has of
+        each part the pair of its examples and this. None: there is nothing.
+    """
+
+    patterns: Mapping[str, Any]
+    labels: Mapping[str, Array]
+    scene: Any = None
 
 
 def device_count() -> int:
@@ -100,7 +109,12 @@ def make_parallel_evaluation(
     return jax.pmap(device_call, AXIS, in_axes=(None, 0, 0, 0, 0), out_axes=(None, 0))
 
 
-def gather_batch(data: ResidentData, positions: Mapping[str, Array]) -> dict[str, Array]:
+def gather_batch(data: ResidentData, positions: Mapping[str, Array]) -> dict[str, Any]:
     """Return the batch of the positions [B] of each part, on one device."""
-    batch = {part: data.patterns[part][position] for part, position in positions.items()}
+    batch = {
+        part: jax.tree.map(lambda array, at=position: array[at], data.patterns[part])
+        for part, position in positions.items()
+    }
+    if data.scene is not None:
+        batch = {part: (examples, data.scene) for part, examples in batch.items()}
     return {**batch, "labels": data.labels["labelled"][positions["labelled"]]}

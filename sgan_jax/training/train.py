@@ -92,8 +92,9 @@ def _train(
         part_size=len(getattr(data.split, counted)),
         global_batch=parallel.device_count() * sizes[counted],
     )
+    scene = experiment.make_scene(config, data)
     state, phases = experiment.make_state_and_phases(
-        config, data, total_steps=total, global_batch=global_batch
+        config, data, scene, total_steps=total, global_batch=global_batch
     )
     _introduce(config, data, state, total, global_batch)
     progress = loop.Progress(total=total, global_batch=global_batch)
@@ -105,6 +106,7 @@ def _train(
     feed = experiment.make_feed(
         data,
         sizes,
+        scene,
         seed=config.seed,
         offset=config.data.intensity_offset,
         device_bytes=config.data.device_bytes,

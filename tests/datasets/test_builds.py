@@ -85,7 +85,7 @@ def test_a_build_killed_before_its_last_rename_needs_no_more(tmp_path, settings,
     path = write_zip(tmp_path / "salts.zip", rock_salts(5))
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(pathlib.Path, "rename", killed_at(pathlib.Path.rename, "1.1.0"))
+        patch.setattr(pathlib.Path, "rename", killed_at(pathlib.Path.rename, "1.2.0"))
         powder_patterns.prepare(cif_path=path, **settings)
     monkeypatch.setattr(shards, "write", None)
     assert len(powder_patterns.load(powder_patterns.prepare(cif_path=path, **settings))) == 5

@@ -15,26 +15,58 @@ HUMP_WIDTHS = 0.7  # standard deviation over the distance between two humps: no 
 def make_background(
     two_theta_deg: np.ndarray, *, background: float
 ) -> Callable[[Array, Array], Array]:
-    """Make smooth backgrounds, their highest point uniform in 0..background times the maximum.
+    """Make patterns with a smooth background (`make_backgrounds`)."""
+    draw = make_backgrounds(two_theta_deg, background=background)
 
-    A sum of a constant, air scattering that falls with the angle, and broad humps, as of
-    incoherently scattering hydrogen, glass or liquids, each with a random weight.
+    def add_background(key: Array, patterns: Array) -> Array:
+        return patterns + draw(key, len(patterns)) * jnp.max(patterns, axis=1, keepdims=True)
+
+    return add_background
+
+
+def make_backgrounds(
+    two_theta_deg: np.ndarray, *, background: float
+) -> Callable[[Array, int], Array]:
+    """Make (key, B) -> smooth backgrounds [B, P], their highest points uniform in 0..background.
+
+    A sum of a constant, as of incoherently scattering hydrogen, air scattering that falls with the
+    angle, and broad humps, as of hydrogen that moves, glass or liquids, each with a random weight.
     """
     x = np.linspace(0.0, 1.0, len(two_theta_deg))[None, :]
     centre = np.linspace(0.0, 1.0, HUMPS)[:, None]
     humps = np.exp(-0.5 * ((x - centre) * (HUMPS - 1) / HUMP_WIDTHS) ** 2)
     shapes = np.concatenate([np.ones_like(x), np.exp(-10.0 * x), humps]).astype(np.float32)
 
-    def add_background(key: Array, patterns: Array) -> Array:
+    def draw(key: Array, size: int) -> Array:
         height_key, weight_key = jax.random.split(key)
-        height = jax.random.uniform(height_key, (len(patterns), 1), maxval=background)
+        height = jax.random.uniform(height_key, (size, 1), maxval=background)
         # Exponential weights: often a few shapes outweigh the others.
-        weights = jax.random.exponential(weight_key, (len(patterns), len(shapes)))
+        weights = jax.random.exponential(weight_key, (size, len(shapes)))
         added = weights @ shapes
-        added = added * (height / jnp.max(added, axis=1, keepdims=True))
-        return patterns + added * jnp.max(patterns, axis=1, keepdims=True)
+        return added * (height / jnp.max(added, axis=1, keepdims=True))
 
-    return add_background
+    return draw
+
+
+def make_counted(
+    two_theta_deg: np.ndarray, *, background: float, left: float, noise: float
+) -> Callable[[Array, Array], Array]:
+    """Make counts over a background that is then subtracted, nearly, as `measured.regrid` does.
+
+    What stays of the background is its noise and a share uniform in ±left; below 0 all is 0.
+    """
+    draw = make_backgrounds(two_theta_deg, background=background) if background else None
+    add_noise = make_counting_noise(noise=noise) if noise else lambda key, patterns: patterns
+
+    def count(key: Array, patterns: Array) -> Array:
+        draw_key, left_key, noise_key = jax.random.split(key, 3)
+        if draw is None:
+            return add_noise(noise_key, patterns)
+        under = draw(draw_key, len(patterns)) * jnp.max(patterns, axis=1, keepdims=True)
+        share = 1.0 + jax.random.uniform(left_key, (len(patterns), 1), minval=-left, maxval=left)
+        return jnp.maximum(add_noise(noise_key, patterns + under) - share * under, 0.0)
+
+    return count
 
 
 def make_counting_noise(*, noise: float) -> Callable[[Array, Array], Array]:

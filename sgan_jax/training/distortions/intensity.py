@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sgan_jax.diffraction.instrument import MISSING
+
 Array = jax.Array
 
-# Not 0: over a range of exact zeros each LayerNorm of an untrained network multiplies the gradient
-# by 1 / sqrt(its eps), to 1e7 times what it should be. (The released program adds 1e-3 to all.)
-MISSING = 1e-3
 TEXTURE_WAVES = 24  # the shortest takes two 24ths of the range: 13° in the paper's patterns
 
 
@@ -61,19 +60,31 @@ def make_impurity(*, impurity: float) -> Callable[[Array, Array], Array]:
 def make_missing(
     two_theta_deg: np.ndarray, *, missing_deg: float
 ) -> Callable[[Array, Array], Array]:
-    """Make ranges without data: at both ends and one between, each 0..missing_deg wide.
+    """Make ranges without data (`make_measured`), set to `MISSING` times the pattern's maximum."""
+    measured = make_measured(two_theta_deg, missing_deg=missing_deg)
 
-    Instruments begin and end elsewhere; lines of the cryostat or furnace are cut out. What is
-    missing is set to `MISSING` times the pattern's maximum.
+    def leave_out(key: Array, patterns: Array) -> Array:
+        missing = MISSING * jnp.max(patterns, axis=1, keepdims=True)
+        return jnp.where(measured(key, len(patterns)), patterns, missing)
+
+    return leave_out
+
+
+def make_measured(
+    two_theta_deg: np.ndarray, *, missing_deg: float
+) -> Callable[[Array, int], Array]:
+    """Make (key, B) -> bool [B, P], False in ranges at both ends and one between.
+
+    Each is 0..missing_deg wide: instruments begin and end elsewhere; lines of the cryostat or
+    furnace are cut out.
     """
     grid = two_theta_deg.astype(np.float32)[None, :]
     first, last = float(two_theta_deg[0]), float(two_theta_deg[-1])
 
-    def leave_out(key: Array, patterns: Array) -> Array:
+    def measured(key: Array, size: int) -> Array:
         width_key, place_key = jax.random.split(key)
-        begin, gap, end = jax.random.uniform(width_key, (3, len(patterns), 1), maxval=missing_deg)
-        centre = jax.random.uniform(place_key, (len(patterns), 1), minval=first, maxval=last)
-        measured = (grid >= first + begin) & (grid <= last - end) & (abs(grid - centre) > gap / 2)
-        return jnp.where(measured, patterns, MISSING * jnp.max(patterns, axis=1, keepdims=True))
+        begin, gap, end = jax.random.uniform(width_key, (3, size, 1), maxval=missing_deg)
+        centre = jax.random.uniform(place_key, (size, 1), minval=first, maxval=last)
+        return (grid >= first + begin) & (grid <= last - end) & (abs(grid - centre) > gap / 2)
 
-    return leave_out
+    return measured

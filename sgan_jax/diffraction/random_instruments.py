@@ -1,0 +1,53 @@
+"""Instruments as there might be ones: the presets' resolutions, at any usual wavelength and range."""
+
+import numpy as np
+
+from sgan_jax.diffraction.instrument import PRESETS, Instrument
+
+STEP_DEG = 0.05
+_FIRST_DEG = (3.0, 12.0)  # where patterns begin
+_LAST_DEG = (115.0, 160.0)  # and end
+_LORENTZIAN = (0.0, 0.06)  # of x, degrees: grains of 0.1 µm and more
+
+
+def random_instruments(
+    count: int,
+    seed: int,
+    *,
+    resolution: float,
+    wavelength_range_angstrom: tuple[float, float],
+    axial_divergence: float,
+) -> list[Instrument]:
+    """Return so many instruments; the first ones of a larger number are the same.
+
+    Args:
+        count: of them.
+        seed: another seed, other instruments.
+        resolution: a preset's widths are taken times exp ±resolution.
+        wavelength_range_angstrom: least and greatest, uniform in the logarithm.
+        axial_divergence: S/L and H/L are uniform in 0 to this.
+    """
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 7])))
+    presets = list(PRESETS.values())
+    made = []
+    for n in range(count):
+        preset = presets[random.integers(len(presets))]
+        wider = np.exp(2.0 * random.uniform(-resolution, resolution))
+        low, high = np.log(wavelength_range_angstrom)
+        first, last = random.uniform(*_FIRST_DEG), random.uniform(*_LAST_DEG)
+        made.append(
+            Instrument(
+                f"random {n}",
+                float(np.exp(random.uniform(low, high))),
+                two_theta_start_deg=first,
+                two_theta_step_deg=STEP_DEG,
+                points=int((last - first) / STEP_DEG),
+                u=preset.u * wider,
+                v=preset.v * wider,
+                w=preset.w * wider,
+                x=random.uniform(*_LORENTZIAN),
+                s_over_l=random.uniform(0.0, axial_divergence),
+                h_over_l=random.uniform(0.0, axial_divergence),
+            )
+        )
+    return made

@@ -1,0 +1,143 @@
+"""Views of a crystal: patterns rendered from its reflections, as an instrument may have seen it.
+
+Where `augment` distorts one instrument's pattern, here another instrument measures another sample
+of the same crystal, and `measured.regrid` brings what it finds to the model's grid.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sgan_jax.diffraction import march_dollase, render
+from sgan_jax.diffraction.instrument import MISSING
+from sgan_jax.diffraction.instrument_bank import Bank, Layout
+from sgan_jax.training.distortions import counting, intensity
+
+Array = jax.Array
+OWN_SHARE = 0.25  # of the groups see the data set's own instrument, which the bank begins with
+
+
+class Seen(NamedTuple):
+    """What a view is made of.
+
+    Attributes:
+      crystals: B of them, `datasets.stored_crystals.Crystals`.
+      bank: all instruments.
+    """
+
+    crystals: Any
+    bank: Bank
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranges:
+    """How far samples and their mounting go, each drawn for each crystal; 0 is none.
+
+    Attributes:
+      share: crystals that are neighbours in the batch and share an instrument, at most.
+      strain: of the cell, isotropic, ±.
+      zero_shift_deg: of the instrument's 2θ, ±.
+      displacement_deg: of the sample, as the shift of peaks at low angles, ±.
+      orientation: March-Dollase r is uniform in 1 ± this.
+      impurity: fraction of the intensity that is two other crystals' of the group.
+      background: its highest point over the pattern's maximum, before it is subtracted.
+      background_left: ±, share of it that is subtracted too little.
+      noise: of counting, standard deviation at the maximum over the maximum.
+      missing_deg: width of each of up to three ranges without data.
+    """
+
+    share: int = 16
+    strain: float = 0.0
+    zero_shift_deg: float = 0.0
+    displacement_deg: float = 0.0
+    orientation: float = 0.0
+    impurity: float = 0.0
+    background: float = 0.0
+    background_left: float = 0.0
+    noise: float = 0.0
+    missing_deg: float = 0.0
+
+
+def make_view(
+    two_theta_deg: np.ndarray, layout: Layout, ranges: Ranges, *, offset: float = 0.0
+) -> Callable[[Array, Seen], Array]:
+    """Make view(key, seen) -> patterns [B, P], maximum 1 and then `offset` on top of all.
+
+    What was not measured is `MISSING`.
+    """
+    draw = render.make_render(layout)
+    count = counting.make_counted(
+        two_theta_deg,
+        background=ranges.background,
+        left=ranges.background_left,
+        noise=ranges.noise,
+    )
+    mix = jax.vmap(intensity.make_impurity(impurity=ranges.impurity))
+    measured = intensity.make_measured(two_theta_deg, missing_deg=ranges.missing_deg)
+
+    def view(key: Array, seen: Seen) -> Array:
+        crystals, bank = seen
+        size = len(crystals.strength)
+        groups = group_count(size, ranges.share)
+        keys = jax.random.split(key, 6)
+        strength = crystals.strength
+        if ranges.orientation:
+            strength = strength * _orientation(keys[0], crystals, ranges.orientation)
+        which = _instruments(keys[1], groups, len(bank.wavelength_angstrom))
+        patterns, inside = draw(
+            crystals.d_angstrom, strength, _conditions(keys[2], size, ranges), bank, which
+        )
+        if ranges.impurity:
+            grouped = patterns.reshape(groups, size // groups, -1)
+            patterns = mix(jax.random.split(keys[3], groups), grouped).reshape(size, -1)
+        patterns = count(keys[4], patterns)
+        if ranges.missing_deg:
+            inside = inside & measured(keys[5], size)
+        patterns = jnp.where(inside, patterns, 0.0)
+        maximum = jnp.maximum(jnp.max(patterns, axis=1, keepdims=True), 1e-6)
+        return jnp.where(inside, patterns / maximum, MISSING) + offset
+
+    return view
+
+
+def group_count(size: int, share: int) -> int:
+    """Return into how many equal groups of at most `share`, or little more, a batch falls."""
+    wanted = -(-size // share)
+    return next(groups for groups in range(wanted, 0, -1) if size % groups == 0)
+
+
+def _conditions(key: Array, size: int, ranges: Ranges) -> render.Conditions:
+    draws = jax.random.uniform(key, (3, size), minval=-1.0)
+    return render.Conditions(
+        ranges.strain * draws[0],
+        ranges.zero_shift_deg * draws[1],
+        ranges.displacement_deg * draws[2],
+    )
+
+
+def _orientation(key: Array, crystals: Any, most: float) -> Array:
+    """Return the factors [B, R] of preferred orientation along a random axis of low indices."""
+    axis_key, r_key = jax.random.split(key)
+    size = len(crystals.strength)
+    axes = jnp.asarray(march_dollase.AXES)
+    axis = axes[jax.random.randint(axis_key, (size,), 0, len(axes))]
+    r = jax.random.uniform(r_key, (size,), minval=1.0 - most, maxval=1.0 + most)
+    return march_dollase.weights(
+        crystals.hkl,
+        crystals.d_angstrom,
+        crystals.reciprocal_metric,
+        crystals.rotations,
+        axis,
+        r,
+    )
+
+
+def _instruments(key: Array, groups: int, count: int) -> Array:
+    """Return int32 [groups], instruments of the bank."""
+    own_key, which_key = jax.random.split(key)
+    others = jax.random.randint(which_key, (groups,), min(1, count - 1), count)
+    return jnp.where(jax.random.uniform(own_key, (groups,)) < OWN_SHARE, 0, others)
