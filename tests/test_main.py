@@ -167,8 +167,10 @@ def test_robustness_is_measured_and_reported(trained):
     found = json.loads((trained / "robustness.json").read_text())
     plain = json.loads((trained / "test_metrics.json").read_text())
     assert found["patterns"] == plain["examples"]  # few enough: the whole test part
+    none = {"impurity": 0.0, "zero_shift": 0.0, "resolution": "nist2022"}
+    none["preferred_orientation"] = 1.0
     by_name = {curve["name"]: curve for curve in found["curves"]}
-    for name, level in {"impurity": 0.0, "zero_shift": 0.0, "resolution": "nist2022"}.items():
+    for name, level in none.items():
         curve = by_name[name]
         assert curve["top1"][curve["levels"].index(level)] == pytest.approx(plain["top1"])
     assert "Samples and instruments that are not ideal" in (trained / "report.html").read_text()

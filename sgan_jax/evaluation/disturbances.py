@@ -6,14 +6,34 @@ float64 [n, P], as the model sees them: without background, maximum 1.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from sgan_jax.crystals import sites
 from sgan_jax.diffraction import profile
-from sgan_jax.diffraction.instrument import Instrument
-from sgan_jax.training.distortions.intensity import MISSING
+from sgan_jax.diffraction.instrument import MISSING, Instrument
 
+_SHAPES = ("u", "v", "w", "x", "y", "s_over_l", "h_over_l")  # of an instrument's peaks
 BACKGROUND = 0.1  # of the maximum, under the peaks while they are counted
+
+
+class CrystalReflections(NamedTuple):
+    """What a data set holds of a crystal's m reflections.
+
+    Attributes:
+        d_angstrom: [m].
+        strength: multiplicity·|F|² [m].
+        hkl: [m, 3], one of each set of equivalents.
+        cell: a, b, c in Å, angles in degrees.
+        proper_rotations: [G, 3, 3], of the Laue group; equivalents are h R.
+    """
+
+    d_angstrom: np.ndarray
+    strength: np.ndarray
+    hkl: np.ndarray
+    cell: np.ndarray
+    proper_rotations: np.ndarray
 
 
 def mixed(patterns: np.ndarray, others: np.ndarray, fraction: float) -> np.ndarray:
@@ -57,23 +77,51 @@ def not_measured(
 
 
 def of_resolution(
-    reflections: Sequence[tuple[np.ndarray, np.ndarray]],
-    instrument: Instrument,
-    resolution: Instrument,
+    crystals: Sequence[CrystalReflections], instrument: Instrument, resolution: Instrument
 ) -> np.ndarray:
     """Return patterns on an instrument's grid and wavelength with another one's peak shapes.
 
     Args:
-        reflections: d-spacings (Å) and multiplicity·|F|² of each of n crystals.
+        crystals: n of them.
         instrument: the model's.
         resolution: whose peaks they are.
     """
     shapes = {name: getattr(resolution, name) for name in _SHAPES}
     mixture = dataclasses.replace(instrument, name=resolution.name, **shapes)
-    return np.stack([profile.intensity_pattern(d, f2, mixture) for d, f2 in reflections])
+    return np.stack(
+        [profile.intensity_pattern(x.d_angstrom, x.strength, mixture) for x in crystals]
+    )
 
 
-_SHAPES = ("u", "v", "w", "x", "y", "s_over_l", "h_over_l")
+def oriented(
+    crystals: Sequence[CrystalReflections], instrument: Instrument, r: float
+) -> np.ndarray:
+    """Return patterns of samples whose grains lie with their c* along one direction.
+
+    As `march_dollase.weights`, in float64: intensities times the mean over a reflection's
+    equivalents of (r² cos²α + sin²α / r)^(-3/2), with α between it and c* (Dollase 1986).
+
+    Args:
+        crystals: n of them.
+        instrument: the model's.
+        r: below 1 platelets, above 1 needles; 1 is a powder.
+    """
+    return np.stack(
+        [
+            profile.intensity_pattern(x.d_angstrom, x.strength * _march_dollase(x, r), instrument)
+            for x in crystals
+        ]
+    )
+
+
+def _march_dollase(crystal: CrystalReflections, r: float) -> np.ndarray:
+    a, b, c, alpha, beta, gamma = (float(x) for x in crystal.cell)
+    to_cartesian = sites.orthogonalisation((a, b, c, alpha, beta, gamma))
+    reciprocal = np.linalg.inv(to_cartesian)  # rows a*, b*, c*
+    axis = reciprocal[2] / np.linalg.norm(reciprocal[2])
+    equivalents = crystal.hkl.astype(float) @ crystal.proper_rotations.astype(float)  # [G, m, 3]
+    along = equivalents @ (reciprocal @ axis) * crystal.d_angstrom
+    return np.mean((r**2 * along**2 + (1.0 - along**2) / r) ** -1.5, axis=0)
 
 
 def normalised(patterns: np.ndarray) -> np.ndarray:

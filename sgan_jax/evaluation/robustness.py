@@ -17,6 +17,7 @@ import tqdm
 
 from sgan_jax.datasets import powder_patterns
 from sgan_jax.evaluation import metrics, robustness_curves
+from sgan_jax.evaluation.disturbances import CrystalReflections
 from sgan_jax.evaluation.robustness_curves import Sample
 from sgan_jax.training import experiment
 
@@ -32,20 +33,19 @@ def read_sample(config: ml_collections.ConfigDict, count: int = SAMPLES) -> Samp
     data = experiment.load_data(config)
     test = data.split.test
     rows = test[np.unique(np.linspace(0, len(test) - 1, min(len(test), count)).astype(int))]
-    found = powder_patterns.read_reflections(experiment.prepare_data(config), rows)
-    ends = found.row_splits[1:-1]
-    return Sample(
-        data.dataset.patterns[rows].astype(np.float64),
-        data.labels[rows],
-        list(
-            zip(
-                np.split(found.d_angstrom, ends),
-                np.split(found.multiplicity_f_squared, ends),
-                strict=True,
-            )
-        ),
-        data.instrument,
-    )
+    examples = powder_patterns.open_examples(experiment.prepare_data(config))
+    crystals = [
+        CrystalReflections(
+            example["d_angstrom"],
+            example["multiplicity_f_squared"],
+            example["hkl"],
+            example["cell"],
+            example["proper_rotations"],
+        )
+        for example in examples.__getitems__(rows.tolist())
+    ]
+    patterns = data.dataset.patterns[rows].astype(np.float64)
+    return Sample(patterns, data.labels[rows], crystals, data.instrument)
 
 
 def measure(logits: Logits, sample: Sample, seed: int = 0) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from sgan_jax.diffraction.instrument import PRESETS, Instrument
 from sgan_jax.evaluation import disturbances
+from sgan_jax.evaluation.disturbances import CrystalReflections
 
 
 class Sample(NamedTuple):
@@ -15,13 +16,13 @@ class Sample(NamedTuple):
     Attributes:
         patterns: float64 [N, P], maximum 1.
         labels: int [N], their classes.
-        reflections: d-spacings (Å) and multiplicity·|F|² of each.
+        crystals: whose patterns they are.
         instrument: that they are of.
     """
 
     patterns: np.ndarray
     labels: np.ndarray
-    reflections: Sequence[tuple[np.ndarray, np.ndarray]]
+    crystals: Sequence[CrystalReflections]
     instrument: Instrument
 
 
@@ -98,7 +99,17 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
             tuple(PRESETS),
             5.0,
             lambda name, rows: disturbances.of_resolution(
-                [sample.reflections[i] for i in rows], instrument, PRESETS[name]
+                [sample.crystals[i] for i in rows], instrument, PRESETS[name]
+            ),
+        ),
+        Curve(
+            "preferred_orientation",
+            "March-Dollase r of grains that lie along c*",
+            (0.7, 0.85, 1.0, 1.15, 1.3),
+            (0.7, 0.85, 1.15, 1.3),
+            5.0,
+            lambda r, rows: disturbances.oriented(
+                [sample.crystals[i] for i in rows], instrument, r
             ),
         ),
         Curve(

@@ -1,5 +1,8 @@
 """From files to outcomes: whatever one file holds, the others are answered, in their order."""
 
+import subprocess
+import sys
+
 import made_up
 import numpy as np
 import pytest
@@ -76,6 +79,11 @@ def test_each_bank_of_a_file_has_its_outcome(tmp_path, classifiers):
     first, second = outcomes(classifiers, [tmp_path / "two.gsas"])
     assert (first.bank, second.bank) == ("1", "2")
     assert first.answer.bravais == second.answer.bravais
+
+
+def test_the_processes_that_read_need_not_load_jax():
+    program = "import sys; from sgan_jax.answers import reading; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_many_files_are_answered_in_batches(tmp_path, classifiers, monkeypatch):

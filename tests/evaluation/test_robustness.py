@@ -8,6 +8,7 @@ import pytest
 from sgan_jax.diffraction import profile
 from sgan_jax.diffraction.instrument import PRESETS
 from sgan_jax.evaluation import report, robustness, robustness_curves, robustness_figure
+from sgan_jax.evaluation.disturbances import CrystalReflections
 from sgan_jax.evaluation.robustness_curves import Sample
 
 NIST = PRESETS["nist2022"]
@@ -18,12 +19,21 @@ def sample():
     """Crystals of one strong line each: half at the middle of a bin, half at its last point."""
     points = [20 * BIN * n + (BIN // 2 if n % 2 else BIN - 1) for n in range(1, 7)]
     angles = NIST.two_theta_deg[points]
-    reflections = [
-        (np.array([d]), np.array([1.0]))
+    # Each the line 001 of a cubic cell of its own size.
+    crystals = [
+        CrystalReflections(
+            np.array([d]),
+            np.array([1.0]),
+            np.array([[0, 0, 1]]),
+            np.array([d, d, d, 90.0, 90.0, 90.0]),
+            np.eye(3, dtype=int)[None],
+        )
         for d in NIST.wavelength_angstrom / (2 * np.sin(np.deg2rad(angles) / 2))
     ]
-    patterns = np.stack([profile.intensity_pattern(*each, NIST) for each in reflections])
-    return Sample(patterns, np.argmax(patterns, axis=1) // BIN, reflections, NIST)
+    patterns = np.stack(
+        [profile.intensity_pattern(each.d_angstrom, each.strength, NIST) for each in crystals]
+    )
+    return Sample(patterns, np.argmax(patterns, axis=1) // BIN, crystals, NIST)
 
 
 def logits(patterns):
@@ -40,6 +50,7 @@ def curves():
 
 def test_without_a_disturbance_nothing_is_lost(curves):
     none = {"impurity": 0.0, "zero_shift": 0.0, "resolution": "nist2022", "missing_range": "whole"}
+    none["preferred_orientation"] = 1.0
     for name, level in none.items():
         curve = curves[name]
         assert curve["top1"][curve["levels"].index(level)] == curve["plain_top1"] == 1.0
