@@ -50,7 +50,7 @@ def make_crystals(reflections: int) -> tuple[stored_crystals.Crystals, np.ndarra
 
 
 def make_step(layout, examples_of_batch, scene):
-    """Return a function that makes one training step, on rendered patterns where there is a scene."""
+    """Return a function that makes one training step, on rendered patterns if given a scene."""
     config = configuration.base("bl", 90, "supervised")
     config.render.on = scene is not None
     given = methods.Given(

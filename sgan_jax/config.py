@@ -93,8 +93,8 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             noise=0.0,  # of counting, standard deviation at the maximum over the maximum
             missing_deg=0.0,  # width of each of up to three ranges without data
         ),
-        # Instead of those views: patterns rendered anew from the crystals' reflections, each step on
-        # other instruments and of other samples, then brought to the data set's grid as measured
+        # Instead of those views: patterns rendered anew from the crystals' reflections, in each step
+        # on other instruments and of other samples, then brought to the data set's grid as measured
         # ones are (training/rendered.py). For models that are to stand real data. The paper has
         # none. Each crystal's numbers are drawn between nothing and the number here, evenly.
         render=dict(

@@ -26,7 +26,7 @@ from sgan_jax.diffraction.peak_nodes import COARSE, Nodes
 
 _BLOCK = 64  # points of the grid
 _NEAR_WIDTHS, _FADE_WIDTHS = 2.0, 5.0  # a peak's own, then the grid's, over which it fades
-_POINTS_PER_WIDTH = 2.0  # of the axial divergence's integral: an error of 1e-5
+_POINTS_PER_WIDTH = 4.0  # of the axial divergence's integral: an error of 1e-5
 _MARGIN = 4  # nodes over which the splines of zeros fade
 _BEYOND_DEG = 0.5  # past the last reflection, where shapes stay what they are
 

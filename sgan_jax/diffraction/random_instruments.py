@@ -1,4 +1,4 @@
-"""Instruments as there might be ones: the presets' resolutions, at any usual wavelength and range."""
+"""Instruments as there might be ones: the presets' resolutions at any usual wavelength."""
 
 import numpy as np
 

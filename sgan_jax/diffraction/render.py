@@ -1,4 +1,4 @@
-"""Reflections -> patterns on the device, in float32: many crystals, each on one of many instruments.
+"""Reflections -> patterns on the device, in float32: many crystals on one of many instruments each.
 
 What belongs to a crystal (strain, zero shift, displacement, preferred orientation) acts on its
 reflections, which are dealt out to nodes; what belongs to an instrument is a product with matrices

@@ -31,8 +31,8 @@ def summed(crystal, hkl, axis, r):
 @pytest.mark.parametrize("group", [1, 14, 62, 88, 141, 148, 152, 154, 167, 176, 194, 205, 229])
 def test_factors_are_those_of_all_equivalents(group):
     crystal = synthetic.random_crystal(group, 2)
-    stored = render_cases.stored([crystal], PRESETS["nist2022"], 64)
-    known = int((stored.strength > 0).sum())
+    stored = render_cases.stored([crystal], PRESETS["nist2022"])
+    known = min(int((stored.strength > 0).sum()), 200)
     random = np.random.default_rng(group)
     for axis in random.permutation(march_dollase.AXES)[:3]:
         r = random.uniform(0.6, 1.4)

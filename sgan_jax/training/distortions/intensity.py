@@ -78,10 +78,10 @@ def make_measured(
     Each is 0..missing_deg wide: instruments begin and end elsewhere; lines of the cryostat or
     furnace are cut out.
     """
-    grid = two_theta_deg.astype(np.float32)[None, :]
     first, last = float(two_theta_deg[0]), float(two_theta_deg[-1])
 
     def measured(key: Array, size: int) -> Array:
+        grid = jnp.asarray(two_theta_deg, jnp.float32)[None, :]
         width_key, place_key = jax.random.split(key)
         begin, gap, end = jax.random.uniform(width_key, (3, size, 1), maxval=missing_deg)
         centre = jax.random.uniform(place_key, (size, 1), minval=first, maxval=last)
