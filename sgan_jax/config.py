@@ -93,12 +93,12 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             noise=0.0,  # of counting, standard deviation at the maximum over the maximum
             missing_deg=0.0,  # width of each of up to three ranges without data
         ),
-        # Instead of those views: patterns rendered anew from the crystals' reflections, in each step
-        # on other instruments and of other samples, then brought to the data set's grid as measured
-        # ones are (training/rendered.py). For models that are to stand real data. The paper has
-        # none. Each crystal's numbers are drawn between nothing and the number here, evenly.
+        # Instead of those views: patterns rendered from the crystals' reflections, in each step on
+        # other instruments and of other samples, then brought to the data set's grid as measured
+        # ones are (training/rendered.py). Each crystal's numbers are drawn between nothing and the
+        # number here, evenly.
         render=dict(
-            on=False,
+            on=False,  # for models that are to stand real data; the paper has none
             reflections=768,  # of each crystal; of more, close ones are put together (2e-4 at most)
             instruments=64,  # drawn once a run; the first is the data set's own, seen one in four
             share=16,  # crystals of a batch that share an instrument, which makes it cheap

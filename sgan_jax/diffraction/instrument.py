@@ -13,6 +13,7 @@ import numpy as np
 # zeros each LayerNorm of an untrained network multiplies the gradient by 1 / sqrt(its eps), to 1e7
 # times what it should be. (The released program adds 1e-3 to all.)
 MISSING = 1e-3
+LEAST = 1e-4  # and nowhere less, once a background was taken away, for the same reason
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.interpolate import Akima1DInterpolator
 
 from sgan_jax.diffraction import peak_shape
-from sgan_jax.diffraction.instrument import MISSING, Instrument
+from sgan_jax.diffraction.instrument import LEAST, MISSING, Instrument
 from sgan_jax.measured import background as backgrounds
 from sgan_jax.measured import peak_widths
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
@@ -40,8 +40,8 @@ class ModelPattern:
             the shadow of its stop make it no pattern.
         widths: of the measured peaks, over the measured 2θ; None where too few stood out.
         instrument: the model's, with its grid.
-        intensity: float32 [points] on that grid, maximum 1, not negative; `MISSING`, as in
-            training, where not measured.
+        intensity: float32 [points] on that grid, maximum 1, nothing below `LEAST`;
+            `MISSING` where not measured. Both as in training (`rendered`).
         inside: bool [points], where the grid was measured.
     """
 
@@ -96,7 +96,7 @@ def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPat
     if not maximum > 0.0:
         raise PatternError(measured.file, None, "nothing stands above the background")
     under = np.concatenate([np.full(begin, np.nan), under])
-    seen = np.where(inside, density / maximum, MISSING).astype(np.float32)
+    seen = np.where(inside, np.maximum(density / maximum, LEAST), MISSING).astype(np.float32)
     return ModelPattern(measured, under, widths, instrument, seen, inside)
 
 

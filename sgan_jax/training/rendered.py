@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgan_jax.diffraction import march_dollase, render
-from sgan_jax.diffraction.instrument import MISSING
+from sgan_jax.diffraction.instrument import LEAST, MISSING
 from sgan_jax.diffraction.instrument_bank import Bank, Layout
 from sgan_jax.training.distortions import counting, intensity
 
@@ -67,7 +67,7 @@ def make_view(
 ) -> Callable[[Array, Seen], Array]:
     """Make view(key, seen) -> patterns [B, P], maximum 1 and then `offset` on top of all.
 
-    What was not measured is `MISSING`.
+    What was not measured is `MISSING`, nothing is below `LEAST`.
     """
     draw = render.make_render(layout)
     count = counting.make_counted(
@@ -99,7 +99,7 @@ def make_view(
             inside = inside & measured(keys[5], size)
         patterns = jnp.where(inside, patterns, 0.0)
         maximum = jnp.maximum(jnp.max(patterns, axis=1, keepdims=True), 1e-6)
-        return jnp.where(inside, patterns / maximum, MISSING) + offset
+        return jnp.where(inside, jnp.maximum(patterns / maximum, LEAST), MISSING) + offset
 
     return view
 

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sgan_jax.diffraction import instrument, peak_shape, profile
-from sgan_jax.diffraction.instrument import PRESETS, Instrument
+from sgan_jax.diffraction import peak_shape, profile
+from sgan_jax.diffraction.instrument import MISSING, PRESETS, Instrument
 from sgan_jax.measured import background, peak_widths, regrid
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 
@@ -26,15 +26,15 @@ FEW_D = np.array([5.2, 3.4, 2.55, 2.05, 1.75, 1.54, 1.38])
 FEW_F = np.array([1.0, 3.0, 2.0, 4.0, 2.5, 3.5, 3.0])
 
 
-def measure(d, f, of, rng=None, zero_deg=0.0):
+def measure(d, f, instrument, rng=None, zero_deg=0.0):
     """Return the pattern that an instrument would count, on a curved background."""
-    x = of.two_theta_deg
-    y = profile.intensity_pattern(d, f, of) * HIGHEST
+    x = instrument.two_theta_deg
+    y = profile.intensity_pattern(d, f, instrument) * HIGHEST
     if rng is not None:
         y = y + HIGHEST * (0.15 + 0.1 * np.exp(-x / 12.0) + 0.05 * np.cos(x / 40.0))
         y = rng.poisson(y).astype(float)
     return MeasuredPattern(
-        "made up", "columns", "", x + zero_deg, y, None, of.wavelength_angstrom,
+        "made up", "columns", "", x + zero_deg, y, None, instrument.wavelength_angstrom,
         zero_deg=zero_deg,
     )  # fmt: skip
 
@@ -83,7 +83,7 @@ def test_noisy_measurements_look_like_the_direct_simulation(name, seed):
     rng = np.random.default_rng(seed)
     d, f = orthorhombic_reflections(rng)
     found = regrid.to_model_grid(measure(d, f, PRESETS[name], rng), MODEL)
-    expected = np.where(found.inside, profile.intensity_pattern(d, f, MODEL), instrument.MISSING)
+    expected = np.where(found.inside, profile.intensity_pattern(d, f, MODEL), MISSING)
     # Below 50° all these have wider peaks than the model, which stay: compared is what remains
     # when both are blurred to 0.8°. 1.5 % of counting noise and of background leave this.
     expected, seen = blurred(expected), blurred(found.intensity)
@@ -151,7 +151,7 @@ def test_the_mask_ends_where_the_measurement_does():
     assert inside[0] == pytest.approx(first, abs=0.06)
     assert inside[-1] == pytest.approx(last, abs=0.06)
     assert found.inside.sum() == len(inside) and (np.diff(inside) < 0.051).all()
-    assert (found.intensity[~found.inside] == np.float32(instrument.MISSING)).all()
+    assert (found.intensity[~found.inside] == np.float32(MISSING)).all()
     (below, above) = found.missing_ranges_deg()
     assert below[0] == MODEL.two_theta_start_deg and above[1] == pytest.approx(155.0)
 
