@@ -12,7 +12,7 @@ import numpy as np
 
 from sgan_jax.crystals import sites
 from sgan_jax.diffraction import profile
-from sgan_jax.diffraction.instrument import MISSING, Instrument
+from sgan_jax.diffraction.instrument import LEAST, MISSING, Instrument
 
 _SHAPES = ("u", "v", "w", "x", "y", "s_over_l", "h_over_l")  # of an instrument's peaks
 BACKGROUND = 0.1  # of the maximum, under the peaks while they are counted
@@ -58,12 +58,13 @@ def zero_shifted(patterns: np.ndarray, steps: int) -> np.ndarray:
 def counted(patterns: np.ndarray, counts: float, seed: int) -> np.ndarray:
     """Return patterns with the noise of so many counts at the maximum.
 
-    They are counted with a flat background of `BACKGROUND`, which is then taken away; as in
-    `measured.regrid`, what falls below it is 0.
+    They are counted with a flat background of `BACKGROUND`, which is then taken away; what falls
+    below it is `LEAST`, as in `measured.regrid`.
     """
     rng = np.random.default_rng(seed)
     expected = counts * (patterns + BACKGROUND)
-    return normalised(np.maximum(rng.poisson(expected) / counts - BACKGROUND, 0.0))
+    net = np.maximum(rng.poisson(expected) / counts - BACKGROUND, 0.0)
+    return np.maximum(normalised(net), LEAST)
 
 
 def not_measured(
