@@ -158,9 +158,13 @@ class Classifier:
         for row, one in enumerate(seen):
             if reasons[row] is None:
                 others = self._other_energies(one) if suspicious[row] else {}
-                reasons[row] = refusal.of_wavelength(
-                    one, self.instrument, self.calibration, energies[row], others
-                ) or refusal.of_energy(self.calibration, energies[row])
+                reasons[row] = (
+                    refusal.of_noise(one, self.calibration)
+                    or refusal.of_wavelength(
+                        one, self.instrument, self.calibration, energies[row], others
+                    )
+                    or refusal.of_energy(self.calibration, energies[row])
+                )
         return reasons
 
     def _other_energies(self, seen: ModelPattern) -> dict[float, float]:

@@ -17,7 +17,7 @@ from absl import logging
 import sgan_jax
 from sgan_jax import config as configuration
 from sgan_jax import config_rules
-from sgan_jax.evaluation import calibration, first_lines, trained_run
+from sgan_jax.evaluation import calibration, first_lines, quiet_levels, trained_run
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.evaluation.trained_run import Trained
 from sgan_jax.training import augment, experiment
@@ -60,13 +60,15 @@ def measure(
       held_out: its validation part, never trained on.
       test: its test part, never calibrated on.
     """
-    some = data.dataset.patterns[_spread(held_out.rows)]
-    lines = first_lines.first_lines_angstrom(some, data.instrument)
+    some = _spread(held_out.rows)
+    patterns = data.dataset.patterns[some]
+    lines = first_lines.first_lines_angstrom(patterns, data.instrument)
 
-    def check(held_out: Part, test: Part) -> tuple[Calibration, dict[str, Any]]:
+    def check(held_out: Part, test: Part, patterns: np.ndarray) -> tuple[Calibration, dict]:
         found = calibration.make(
             held_out.logits,
             data.labels[held_out.rows],
+            quiet_levels.quiet_levels(patterns),
             lines,
             class_names=data.class_names,
             step=trained.best_step,
@@ -74,13 +76,14 @@ def measure(
         )
         return found, calibration.check(found, test.logits, data.labels[test.rows])
 
-    found, checked = check(held_out, test)
+    found, checked = check(held_out, test, patterns)
     if (view := _view(config, data)) is None:
         return Confidence(found, {"as_simulated": checked, "as_distorted": None})
-    rows = _spread(held_out.rows), _spread(test.rows)
-    logits = _distorted_logits(config, data, trained, view, np.concatenate(rows))
-    parts = map(Part, rows, np.split(logits, [len(rows[0])]))
-    found, distorted = check(*parts)
+    rows = some, _spread(test.rows)
+    views = _distorted(config, data, view, np.concatenate(rows))
+    logits = _classify(config, data, trained, views)
+    parts = map(Part, rows, np.split(logits, [len(some)]))
+    found, distorted = check(*parts, views[: len(some)])
     return Confidence(found, {"as_simulated": checked, "as_distorted": distorted})
 
 
@@ -93,14 +96,13 @@ def _view(config: ml_collections.ConfigDict, data: experiment.Data) -> augment.A
     return augment.make_augment(data.instrument.two_theta_deg, strengths)
 
 
-def _distorted_logits(
+def _distorted(
     config: ml_collections.ConfigDict,
     data: experiment.Data,
-    trained: Trained,
     view: augment.Augment,
     rows: np.ndarray,
 ) -> np.ndarray:
-    """Return the logits [n, K] of the patterns at the rows [n], each distorted once."""
+    """Return the patterns at the rows [n], each distorted once, [n, P]."""
     offset, key = np.float32(config.data.intensity_offset), jax.random.key(config.seed)
     distort = jax.jit(view)
     views = np.empty((len(rows), data.instrument.points), np.float32)
@@ -109,6 +111,13 @@ def _distorted_logits(
         now = np.take(rows, np.arange(begin, begin + _BATCH), mode="wrap")
         some = distort(jax.random.fold_in(key, begin), data.dataset.patterns[now] + offset)
         views[begin : begin + _BATCH] = np.asarray(some)[: len(rows) - begin]
+    return views
+
+
+def _classify(
+    config: ml_collections.ConfigDict, data: experiment.Data, trained: Trained, views: np.ndarray
+) -> np.ndarray:
+    """Return the logits [n, K] of patterns [n, P] that are offset already."""
     return trained_run.predict_logits(
         experiment.make_networks(config, len(data.classes)).discriminator,
         evaluated_params(trained.best),
