@@ -106,6 +106,7 @@ def random_model(task: str) -> Classifier:
             temperature=1.0,
             scores=np.linspace(0.0, 1.0, 1000),
             energy_quantiles=tuple(-1e9 + n for n in range(len(LEVELS))),
+            quiet_limit=1e9,
             first_line_range_angstrom=(0.1, 100.0),
             patterns=1000,
             class_names=tuple(names),
