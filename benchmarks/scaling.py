@@ -36,7 +36,7 @@ from jax import lax
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
 from sgan_jax.datasets import splits
-from sgan_jax.training import experiment, parallel
+from sgan_jax.training import blueprint, experiment, parallel
 from sgan_jax.training.state import AXIS
 
 PER_DEVICE = 1024  # patterns of noise that lie on each device
@@ -78,7 +78,7 @@ def compile_step(method: str, devices: int) -> Step:
     """Compile the step of `configs/sg_05.py` for so many devices."""
     config = configuration.base("sg", 5, method)
     classes = symmetry.class_list("sg", "paper", np.zeros(0, int), 0)
-    instrument = experiment.make_instrument(config.instrument)
+    instrument = blueprint.make_instrument(config.instrument)
     none = np.zeros(0, np.int64)
     data = experiment.Data(
         None, instrument, classes, [], none, splits.Split(none, none, none, none)

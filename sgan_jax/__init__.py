@@ -3,6 +3,7 @@
     import sgan_jax
     for crystal in sgan_jax.read_crystals("structures.zip"):
         pattern = sgan_jax.simulate(crystal, instrument="nist2022")
+    answer = sgan_jax.load("runs/sg_90").predict(two_theta, intensity, wavelength_angstrom=1.5403)
 
 The names below are loaded when they are first used, so that `import sgan_jax` is quick and the core
 (models, steps) runs where no crystallographic library is installed.
@@ -12,15 +13,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sgan_jax.answers.loading import load
     from sgan_jax.crystals.cif import read_crystals
     from sgan_jax.diffraction.instrument import Instrument
     from sgan_jax.diffraction.profile import simulate
 
 __version__ = "0.1.0"
-__all__ = ["Instrument", "read_crystals", "simulate"]
+__all__ = ["Instrument", "load", "read_crystals", "simulate"]
 
 _HOMES = {
     "Instrument": "sgan_jax.diffraction.instrument",
+    "load": "sgan_jax.answers.loading",
     "read_crystals": "sgan_jax.crystals.cif",
     "simulate": "sgan_jax.diffraction.profile",
 }

@@ -73,6 +73,8 @@ def _present(number: int) -> np.ndarray:
     hkl = _indices()
     present = np.ones(hkl.shape[:3], bool)
     for operation in gemmi.find_spacegroup_by_number(number).operations():
+        if not any(operation.tran):  # no phase, no absence
+            continue
         rotation = np.array(operation.rot) // gemmi.Op.DEN
         same = (hkl @ rotation == hkl).all(-1)
         present &= ~(same & ((hkl @ np.array(operation.tran)) % gemmi.Op.DEN != 0))
@@ -219,6 +221,7 @@ def _centred(letter: str, hkl: np.ndarray) -> np.ndarray:
     return conditions[letter]
 
 
+@functools.cache
 def _indices() -> np.ndarray:
     axis = np.arange(-_REACH, _REACH + 1)
     return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)

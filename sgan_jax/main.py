@@ -1,4 +1,12 @@
-r"""Command line: build data, train a classifier of crystal symmetry, evaluate and compare.
+r"""Command line: name the symmetry of measured patterns; train, evaluate and compare classifiers.
+
+Name the symmetry of measured patterns (a table each, a page each, and a file for other programs):
+
+    python -m sgan_jax.main --mode=predict --input='data/*.gsas' --wavelength=1.5403
+    python -m sgan_jax.main --mode=predict --workdir=runs/sg_90 --input=sample.xye \
+        --instrument=bt1.inst --output=answers.json
+    python -m sgan_jax.main --mode=predict --checkpoint=published.pth --input=data \
+        --wavelength=2.0787
 
 Train, evaluate and report (data sets are built when they are missing; a run that was killed goes on
 when the same command is given again):
@@ -12,6 +20,10 @@ Evaluate a trained model again, or on every crystal of another file:
 
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo --crystals=other.zip
+
+How much of its accuracy is left with impurities, noise, another resolution ... (in its report):
+
+    python -m sgan_jax.main --mode=robustness --workdir=runs/demo
 
 Compare all the runs below a folder:
 
@@ -32,82 +44,33 @@ Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VA
 import concurrent.futures
 import os
 import pathlib
-import re
 import sys
 import traceback
 
-import ml_collections
 from absl import app, flags, logging
-from ml_collections import config_flags
 
-from sgan_jax import config as configuration
+from sgan_jax.commands import options, runs
 from sgan_jax.training import shutdown
-
-_CONFIG = config_flags.DEFINE_config_file(
-    "config",
-    None,
-    "Experiment, a file in configs/, with its method after a colon where it is not the file's "
-    "default (configs/sg_05.py:supervised). --mode=evaluate takes the one saved in --workdir.",
-)
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder of the run: checkpoints, metrics, report. Default: runs/<config>."
-)
-_MODE = flags.DEFINE_enum(
-    "mode",
-    "train",
-    ["train", "build", "inspect", "evaluate", "compare"],
-    "train: build the data if needed, train (or go on), evaluate, report. build: the first alone. "
-    "inspect: the data set as a page, data.html in --workdir. evaluate: the last two. "
-    "compare: the runs below --workdir in one table, by means over their seeds.",
-)
-_CRYSTALS = flags.DEFINE_string(
-    "crystals",
-    None,
-    "With --mode=evaluate: a CIF file, folder, zip or tar, every crystal of which is classified "
-    "and compared with the symmetry that the file gives.",
-)
-_COORDINATOR = flags.DEFINE_string(
-    "coordinator",
-    None,
-    "host:port of the first process, where a run on several machines is not started by Slurm, Open "
-    "MPI or Kubernetes, which tell it by themselves.",
-)
-_PROCESS_ID = flags.DEFINE_integer(
-    "process_id", None, "With --coordinator: which process this is, from 0."
-)
-_NUM_PROCESSES = flags.DEFINE_integer(
-    "num_processes",
-    None,
-    "With --coordinator: how many processes the run has. 1 alone: whatever started this process, "
-    "it is a run of its own.",
-)
 
 WARNING = 30  # of the standard library, whose records absl hands on
 PACKAGE = str(pathlib.Path(__file__).parent)
+
+flags.adopt_module_key_flags(options)  # --help shows them
 
 
 def main(argv: list[str]) -> None:
     """Do what the flags say; end with one line and status 1 where the user can mend it."""
     stop = shutdown.Shutdown(agree=any_host).listen()
     try:
-        if len(argv) > 1:
-            raise ValueError(f"{argv[1]!r} is not a flag; flags look like --workdir=runs/demo")
-        if _MODE.value == "compare":
-            run_comparison(pathlib.Path(_WORKDIR.value or "runs"))
-            return
-        workdir = pathlib.Path(_WORKDIR.value or default_workdir())
-        from sgan_jax.training import compiler, hosts  # after the checks: jax takes seconds
+        options.check(argv)
+        if options.MODE.value == "compare":
+            runs.compare()
+        elif options.MODE.value == "predict":
+            from sgan_jax.commands import prediction
 
-        compiler.set_gpu_flags(os.environ)
-        hosts.start(_COORDINATOR.value, _PROCESS_ID.value, _NUM_PROCESSES.value)
-        if _MODE.value == "train":
-            run_training(workdir, stop)
-        elif _MODE.value == "build":
-            run_build()
-        elif _MODE.value == "inspect":
-            run_inspection(workdir)
+            sys.exit(prediction.predict())
         else:
-            run_evaluation(workdir)
+            on_all_hosts(stop)
     except (ValueError, OSError, FloatingPointError) as error:
         if not is_mendable(error):
             raise
@@ -118,105 +81,30 @@ def main(argv: list[str]) -> None:
         stop.end(error)
 
 
+def on_all_hosts(stop: shutdown.Shutdown) -> None:
+    """Do what is done by all processes of a run together."""
+    options.workdir()  # known before jax is loaded, which takes seconds
+    from sgan_jax.training import compiler, hosts
+
+    compiler.set_gpu_flags(os.environ)
+    hosts.start(options.COORDINATOR.value, options.PROCESS_ID.value, options.NUM_PROCESSES.value)
+    if options.MODE.value == "train":
+        runs.train(stop)
+    elif options.MODE.value == "build":
+        runs.build()
+    elif options.MODE.value == "inspect":
+        runs.inspect()
+    elif options.MODE.value == "robustness":
+        runs.robustness()
+    else:
+        runs.evaluate()
+
+
 def any_host(told: bool) -> bool:
     """Say whether any host of the run is told to end."""
     from sgan_jax.training import hosts
 
     return hosts.any_of(told)
-
-
-def run_training(workdir: pathlib.Path, stop: shutdown.Shutdown) -> None:
-    """Train from the beginning or from the latest checkpoint, then evaluate."""
-    config = required_config()
-    from sgan_jax.datasets import powder_patterns
-    from sgan_jax.training import compiler, train
-
-    if config.train.compilation_cache:
-        compiler.keep_programs(powder_patterns.cache_dir() / "programs")
-    train.train(config, workdir, stop)
-    run_evaluation(workdir)
-
-
-def run_build() -> None:
-    """Build the data set of the configuration, or go on with it."""
-    config = required_config()
-    from sgan_jax.training import experiment, hosts
-
-    folder = hosts.from_first(lambda: experiment.prepare_data(config))
-    logging.info("the data set is %s", folder)
-
-
-def run_inspection(workdir: pathlib.Path) -> None:
-    """Show the data set of the configuration, or of the run in a workdir, as a page."""
-    saved = workdir / "config.json"
-    if _CONFIG.value is None and saved.is_file():
-        config = configuration.load(saved)
-    else:
-        config = required_config()
-    from sgan_jax.evaluation import inspection
-    from sgan_jax.training import experiment, hosts
-
-    folder = hosts.from_first(lambda: experiment.prepare_data(config))
-    if hosts.is_first():
-        workdir.mkdir(parents=True, exist_ok=True)
-        inspection.write(folder, workdir / "data.html")
-        logging.info("the data set is shown in %s", workdir / "data.html")
-
-
-def run_evaluation(workdir: pathlib.Path) -> None:
-    """Evaluate the run in a workdir, by the configuration saved there."""
-    saved = workdir / "config.json"
-    if not saved.is_file():
-        raise ValueError(f"{saved} does not exist; train first, or give the --workdir of a run")
-    config = configuration.load(saved)
-    given = given_config()
-    if given is not None and (changed := configuration.differences(config, given)):
-        raise ValueError(f"{workdir} was trained with another configuration: {'; '.join(changed)}")
-    from sgan_jax.evaluation import evaluate
-
-    if _CRYSTALS.value:
-        evaluate.evaluate_crystals(config, workdir, pathlib.Path(_CRYSTALS.value))
-    else:
-        evaluate.evaluate(config, workdir)
-
-
-def run_comparison(workdir: pathlib.Path) -> None:
-    """Compare the runs at and below a folder; print the table."""
-    from sgan_jax.evaluation import comparison_page
-
-    print(comparison_page.write_comparison(workdir))
-
-
-def required_config() -> ml_collections.ConfigDict:
-    """Return the checked configuration of a command that needs one, and no --crystals."""
-    if _CRYSTALS.value:
-        raise ValueError(
-            "--crystals goes with --mode=evaluate; to train on crystals of your own "
-            "give --config.data.source=cif --config.data.cif_path=FILE"
-        )
-    config = given_config()
-    if config is None:
-        raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
-    return config
-
-
-def given_config() -> ml_collections.ConfigDict | None:
-    """Return the checked configuration of the command line, None where it names none."""
-    if _CONFIG.value is None:
-        return None
-    path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
-    if not pathlib.Path(path).is_file():  # config_flags says so only later, with a traceback
-        raise ValueError(f"--config: {path} does not exist; use one of configs/")
-    configuration.validate(_CONFIG.value)
-    return _CONFIG.value
-
-
-def default_workdir() -> str:
-    """Return runs/<config file's stem>, with _<method> where the command names one."""
-    if _CONFIG.value is None:
-        raise ValueError("neither --config nor --workdir is given; try --config=configs/demo.py")
-    path, _, method = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")
-    return str(pathlib.Path("runs", "_".join(filter(None, [pathlib.Path(path).stem, method]))))
 
 
 def is_mendable(error: BaseException) -> bool:
@@ -226,29 +114,6 @@ def is_mendable(error: BaseException) -> bool:
     """
     last = traceback.extract_tb(error.__traceback__)[-1].filename
     return isinstance(error, FileNotFoundError) or last.startswith(PACKAGE)
-
-
-def parse_flags(argv: list[str]) -> list[str]:
-    """Parse the flags; a wrong one ends the program with one line."""
-    try:
-        check_setting_names(argv)
-        return flags.FLAGS(argv)
-    except OSError as error:  # a config file that does not exist, and a --config.NAME beside it
-        sys.exit(f"error: {' '.join(str(error).split())}")
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        # ml_collections puts a traceback into its messages; the reason is the last line.
-        sys.exit(f"error: {str(error).strip().splitlines()[-1]} (--help lists the flags)")
-
-
-def check_setting_names(argv: list[str]) -> None:
-    """Raise ValueError for a --config.NAME that does not exist, saying which do."""
-    known = configuration.flatten(configuration.base("bl", 5, "sgan"))
-    for argument in argv:
-        match = re.match(r"--?config\.([\w.]+)", argument)
-        if match and match[1] not in known:
-            section = match[1].partition(".")[0]
-            there = [name for name in known if name.startswith(f"{section}.")] or list(known)
-            raise ValueError(f"--config.{match[1]} does not exist; there are {', '.join(there)}")
 
 
 def log_our_own_lines() -> None:
@@ -274,7 +139,7 @@ def log_our_own_lines() -> None:
 def run() -> None:
     """Start the program."""
     log_our_own_lines()
-    app.run(main, flags_parser=parse_flags)
+    app.run(main, flags_parser=options.parse)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import pathlib
@@ -6,7 +7,11 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+
+from sgan_jax import symmetry
+from sgan_jax.diffraction import instrument, profile
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -28,12 +33,23 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--config=configs/demo.py", "--config.data.cif=x"], "data.cif_path"),
         (["--config=configs/demo.py", "--config.seed=x"], "invalid literal for int()"),
         (["--config=configs/demo.py:sgn"], "method is 'sgn'; use one of 'supervised', 'sgan'"),
-        (["--config=configs/demo.py", "--mode=test"], "<train|build|inspect|evaluate|compare>"),
+        (
+            ["--config=configs/demo.py", "--mode=test"],
+            "<train|build|inspect|evaluate|robustness|compare|predict>",
+        ),
         (["--config=configs/demo.py", "--workdr=x"], "workdr"),
         (["--config=configs/demo.py", "workdir"], "'workdir' is not a flag"),
         (["--config=configs/demo.py", "--crystals=a.zip"], "--mode=evaluate"),
         (["--mode=evaluate", "--workdir=/nowhere"], "train first"),
         (["--mode=compare", "--workdir=/nowhere"], "/nowhere holds no run"),
+        (["--mode=predict"], "--input is missing"),
+        (["--mode=predict", "--input=/nowhere/*.xy"], "/nowhere/*.xy does not exist"),
+        (["--mode=predict", "--input=README.md", "--output=a.txt"], "ends with .json or .csv"),
+        (["--mode=predict", "--input=README.md", "--workdir=/nowhere"], "/nowhere is no model"),
+        (["--mode=predict", "--input=README.md", "--workdir=a", "--checkpoint=b"], "in one of"),
+        (["--mode=predict", "--input=README.md", "--format=none"], "there are gsas, bt1"),
+        (["--mode=predict", "--input=README.md", "--coverage=2"], "coverage"),
+        (["--config=configs/demo.py", "--input=a.xy"], "--mode=predict"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_status_1(arguments, said):
@@ -64,27 +80,100 @@ def small_run(workdir, data_dir, **changes) -> list[str]:
     return ["--config=configs/demo.py", f"--workdir={workdir}", *given]
 
 
-def test_from_crystals_to_a_report_by_one_command(tmp_path):
-    arguments = small_run(tmp_path / "run", tmp_path / "data")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> pathlib.Path:
+    """Return the workdir of a run that was built, trained and evaluated."""
+    folder = tmp_path_factory.mktemp("trained")
+    arguments = small_run(folder / "run", folder / "data")
     built = run("--mode=build", *arguments)
     assert built.returncode == 0, built.stderr
-    (folder,) = (tmp_path / "data").glob("powder_patterns/*/1.2.0")
-    assert str(folder) in built.stderr
-    assert not (tmp_path / "run").exists()
+    (data,) = (folder / "data").glob("powder_patterns/*/1.2.0")
+    assert str(data) in built.stderr
+    assert not (folder / "run").exists()
     first = run(*arguments)
     assert first.returncode == 0, first.stderr
     assert "crystals to patterns" not in first.stderr  # it finds them
-    measured = json.loads((tmp_path / "run/test_metrics.json").read_text())
+    for words in ("150", "labelled", "parameters", "4 steps", "cpu"):
+        assert words in first.stderr
+    return folder / "run"
+
+
+def test_from_crystals_to_a_report_by_one_command(trained):
+    measured = json.loads((trained / "test_metrics.json").read_text())
     assert (measured["task"], measured["method"], measured["steps"]) == ("bl", "supervised", 4)
     assert len(measured["confusion"]) == len(measured["classes"]) == 14
     for name in ("report.html", "test_predictions.csv", "split.tsv", "metrics.jsonl"):
-        assert (tmp_path / "run" / name).stat().st_size
-    for words in ("150", "labelled", "parameters", "4 steps", "cpu"):
-        assert words in first.stderr
+        assert (trained / name).stat().st_size
 
-    again = run("--mode=evaluate", f"--workdir={tmp_path / 'run'}")
+    again = run("--mode=evaluate", f"--workdir={trained}")
     assert again.returncode == 0, again.stderr
-    assert json.loads((tmp_path / "run/test_metrics.json").read_text()) == measured
+    assert json.loads((trained / "test_metrics.json").read_text()) == measured
+
+
+def write_pattern(path: pathlib.Path) -> None:
+    """Write what an instrument of 1.909 Å counts of a cubic crystal."""
+    d = 3.9 / np.sqrt([3.0, 4.0, 8.0, 11.0, 12.0, 16.0])
+    strength = np.array([8.0, 6.0, 12.0, 24.0, 8.0, 6.0])
+    d1a = instrument.PRESETS["d1a"]
+    counts = 5000 * profile.intensity_pattern(d, strength, d1a) + 200
+    counts = np.random.default_rng(0).poisson(counts)
+    np.savetxt(path, np.column_stack([d1a.two_theta_deg, counts]), ("%.2f", "%d"))
+
+
+def test_answers_for_files_good_and_bad(trained, tmp_path):
+    write_pattern(tmp_path / "good.xy")
+    write_pattern(tmp_path / "better & <best>.xy")
+    (tmp_path / "bad.xy").write_text("1 2\nnot a number\n")
+    given = ("--mode=predict", f"--workdir={trained}", f"--input={tmp_path}/*.xy")
+    finished = run(*given, "--wavelength=1.909", f"--output={tmp_path}/answers.json")
+    assert finished.returncode == 0, finished.stderr
+    bad, best, good = json.loads((tmp_path / "answers.json").read_text())
+    assert [pathlib.Path(each["file"]).name for each in (bad, best, good)] == [
+        *("bad.xy", "better & <best>.xy", "good.xy")
+    ]
+    assert bad["refused"] and "not a number" in bad["reason"] and bad["bravais"] == []
+    for each in (best, good):
+        assert each["wavelength_angstrom"] == 1.909
+        names, chances = zip(*each["bravais"], strict=True)
+        assert set(names) == set(symmetry.BRAVAIS_LATTICES)
+        assert sum(chances) == pytest.approx(1.0, abs=1e-4)
+        assert sorted(chances, reverse=True) == list(chances)
+        assert each["set_90"][0] == names[0] and each["space_groups"] == []
+    assert f"{tmp_path}/bad.xy" in finished.stdout and "NO ANSWER" in finished.stdout
+    assert finished.stdout.count(f"{names[0]} ") >= 1
+    assert "100%" in finished.stderr  # progress
+    pages = tmp_path / "answers_pages"
+    assert {each.name for each in pages.iterdir()} == {
+        *("index.html", "bad.xy.html", "better_best_.xy.html", "good.xy.html")
+    }
+
+
+def test_the_exit_status_says_whether_any_pattern_has_an_answer(trained, tmp_path):
+    (tmp_path / "bad.xy").write_text("1 2\nnot a number\n")
+    given = ("--mode=predict", f"--workdir={trained}", f"--input={tmp_path}")
+    finished = run(*given, f"--output={tmp_path}/answers.csv", "--pages=none")
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    assert "1 of 1 patterns have no answer" in finished.stderr
+    with (tmp_path / "answers.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["refused"] == "true"
+    assert {each.name for each in tmp_path.iterdir()} == {"bad.xy", "answers.csv"}
+
+
+def test_robustness_is_measured_and_reported(trained):
+    finished = run("--mode=robustness", f"--workdir={trained}")
+    assert finished.returncode == 0, finished.stderr
+    found = json.loads((trained / "robustness.json").read_text())
+    plain = json.loads((trained / "test_metrics.json").read_text())
+    assert found["patterns"] == plain["examples"]  # few enough: the whole test part
+    none = {"impurity": 0.0, "zero_shift": 0.0, "resolution": "nist2022"}
+    none["preferred_orientation"] = 1.0
+    by_name = {curve["name"]: curve for curve in found["curves"]}
+    for name, level in none.items():
+        curve = by_name[name]
+        assert curve["top1"][curve["levels"].index(level)] == pytest.approx(plain["top1"])
+    assert "Samples and instruments that are not ideal" in (trained / "report.html").read_text()
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
+from sgan_jax import user_cache
 from sgan_jax.datasets import builder, catalogue, outcomes
 from sgan_jax.datasets.catalogue import Catalogue
 from sgan_jax.datasets.combined_source import make_source
@@ -143,7 +144,7 @@ def prepare(
         max_skipped_fraction=max_skipped_fraction,
         processes=processes,
     )
-    root = pathlib.Path(dir).expanduser() if dir else cache_dir()
+    root = pathlib.Path(dir).expanduser() if dir else user_cache.folder()
     folder = root / "powder_patterns" / config.name / builder.FORMAT_VERSION
     if not is_complete(folder):
         try:
@@ -205,12 +206,6 @@ def read_summary(folder: pathlib.Path) -> dict:
 def is_complete(folder: pathlib.Path) -> bool:
     """Say whether a folder is a data set, whole."""
     return (folder / "dataset_info.json").is_file()
-
-
-def cache_dir() -> pathlib.Path:
-    """Return the user's cache folder of this program."""
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "sgan_jax"
 
 
 def _build(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from absl import logging
 
 from sgan_jax import config as configuration
-from sgan_jax.evaluation import accuracy_figure, compare, figures, report, run_folder
+from sgan_jax.evaluation import accuracy_figure, compare, figures, page, run_folder
 
 CAPTION = (
     "Accuracy on the test part (top-1, %), mean ± standard deviation over seeds (number of seeds), "
@@ -33,9 +33,9 @@ def write_comparison(root: pathlib.Path) -> str:
     markdown = "\n".join([CAPTION, "", *_markdown_table(compare.table(comparison)), ""])
     rows = io.StringIO()
     csv.writer(rows, lineterminator="\n").writerows(compare.csv_rows(comparison))
-    page = (
-        report.page_environment()
-        .get_template("comparison.html.j2")
+    html = (
+        page.environment()
+        .get_template("evaluation/comparison.html.j2")
         .render(
             root=str(root),
             caption=CAPTION,
@@ -53,7 +53,7 @@ def write_comparison(root: pathlib.Path) -> str:
         ("comparison.csv", rows.getvalue().encode()),
         ("comparison.md", markdown.encode()),
         ("comparison.png", png.getvalue()),
-        ("comparison.html", page.encode()),
+        ("comparison.html", html.encode()),
     ):
         _replace(root / name, content)
     finished = sum(run.top1 is not None for run in runs)

@@ -8,46 +8,50 @@ import csv
 import json
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import ml_collections
 import numpy as np
 from absl import logging
-from flax import linen as nn
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
-from sgan_jax.datasets import powder_patterns, splits
-from sgan_jax.diffraction.instrument import Instrument
-from sgan_jax.evaluation import crystal_patterns, report, results, run_report
-from sgan_jax.training import batches, checkpoint, experiment, hosts, parallel, steps
-from sgan_jax.training.state import evaluated_params
-
-
-class Trained(NamedTuple):
-    """What a run has come to; states are `training.state`'s."""
-
-    step: int  # training steps done
-    seconds: float  # that they took
-    final: Any  # state after the last step
-    best: Any  # state with the best validation accuracy
-    best_step: int
+from sgan_jax.evaluation import (
+    confidence,
+    crystal_patterns,
+    report,
+    results,
+    run_report,
+    trained_run,
+)
+from sgan_jax.training import blueprint, experiment, hosts
 
 
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, Any]:
     """Evaluate a run on its test part.
 
-    Writes test_metrics.json, test_predictions.csv, report.html and, of a method with a generator,
-    generator_metrics.json (`generated.measures`) into the workdir; returns the content of the
-    first.
+    Writes test_metrics.json, test_predictions.csv, calibration.json and confidence.json
+    (`confidence`), report.html and, of a method with a
+    generator, generator_metrics.json (`generated.measures`) into the workdir; returns the content
+    of the first.
     """
     data = experiment.load_data(config)
-    trained = restore(config, workdir, data.classes, data.instrument)
-    test = data.split.test
-    logits = classify(config, trained, len(data.classes), data.dataset.patterns, test)
+    trained = trained_run.restore(config, workdir, data.classes, data.instrument)
+    test, held_out = data.split.test, data.split.validation
+    rows = np.concatenate([held_out, test])  # at once: one compilation
+    both = trained_run.classify(config, trained, len(data.classes), data.dataset.patterns, rows)
+    held_out_logits, logits = np.split(both, [len(held_out)])
     labels, ids = data.labels[test], data.dataset.catalogue.ids[test]
     metrics = _metrics(config, trained, data.class_names, config.data.split, labels, logits)
+    sure = confidence.measure(
+        config,
+        data,
+        trained,
+        held_out=confidence.Part(held_out, held_out_logits),
+        test=confidence.Part(test, logits),
+    )
     if hosts.is_first():
+        confidence.write(workdir, sure)
         _write(workdir, metrics, ids, labels, logits)
         if measures := run_report.generator_measures(config, data, trained.best):
             text = json.dumps(measures, indent=2)
@@ -80,9 +84,9 @@ def evaluate_crystals(
     """
     if not path.exists():
         raise ValueError(f"--crystals: {path} does not exist")
-    instrument = experiment.make_instrument(config.instrument)
-    classes = run_classes(config)
-    trained = restore(config, workdir, classes, instrument)  # before the long part
+    instrument = blueprint.make_instrument(config.instrument)
+    classes = trained_run.run_classes(config)
+    trained = trained_run.restore(config, workdir, classes, instrument)  # before the long part
     found = crystal_patterns.simulate_all(
         path,
         instrument,
@@ -96,7 +100,7 @@ def evaluate_crystals(
     logging.info("left out, of a class that the model does not know: %d crystals", len(unknown))
     if not len(known):
         raise ValueError(f"{path}: the model knows the class of none of its {len(labels)} crystals")
-    logits = classify(config, trained, len(classes), found.patterns, known)
+    logits = trained_run.classify(config, trained, len(classes), found.patterns, known)
     names = symmetry.class_names(config.task.name, classes)
     metrics = _metrics(config, trained, names, "crystals", labels[known], logits)
     if hosts.is_first():
@@ -109,103 +113,9 @@ def evaluate_crystals(
     return metrics
 
 
-def restore(
-    config: ml_collections.ConfigDict,
-    workdir: pathlib.Path,
-    classes: tuple,
-    instrument: Instrument,
-) -> Trained:
-    """Read a run's last and best checkpoints; of a run without a best one, the last for both."""
-    like = _fresh_state(config, classes, instrument)
-    with checkpoint.latest(workdir, keep=config.checkpoint.keep, read_only=True) as latest:
-        final = latest.restore(like)
-    with checkpoint.best(workdir, read_only=True) as best_checkpoint:
-        best = best_checkpoint.restore(like) or final
-    if final is None or best is None:
-        raise ValueError(f"{workdir} holds no checkpoint; train first")
-    progress = final.notes["progress"]
-    if progress["step"] < progress["total"]:
-        logging.warning("trained %(step)d of %(total)d steps only", progress)
-    return Trained(final.step, progress["seconds"], final.state, best.state, best.step)
-
-
-def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: Instrument) -> Any:
-    """Return a state of the run's shapes, which do not depend on its data."""
-    empty = np.zeros(0, np.int64)
-    shapes = experiment.Data(
-        dataset=None,  # ty: ignore[invalid-argument-type]
-        instrument=instrument,
-        classes=classes,
-        class_names=[],
-        labels=empty,
-        split=splits.Split(empty, empty, empty, empty),
-    )
-    # Any number of steps does that leaves some to every schedule.
-    state, _ = experiment.make_state_and_phases(config, shapes, total_steps=10**9, global_batch=1)
-    return state
-
-
-def run_classes(config: ml_collections.ConfigDict) -> tuple:
-    """Return the classes of a run; only 'frequent' ones depend on its data set."""
-    task = config.task
-    if task.name == "sg" and task.classes == "frequent":
-        return experiment.load_data(config).classes
-    return symmetry.class_list(task.name, task.classes, np.zeros(0, int), task.min_count)
-
-
-def classify(
-    config: ml_collections.ConfigDict,
-    trained: Trained,
-    classes: int,
-    patterns: np.ndarray | powder_patterns.StoredPatterns,
-    rows: np.ndarray,
-) -> np.ndarray:
-    """Return the logits [n, C] of patterns [N, P] at the rows [n], by a run's best parameters."""
-    return predict_logits(
-        experiment.make_networks(config, classes).discriminator,
-        evaluated_params(trained.best),
-        patterns,
-        rows,
-        offset=config.data.intensity_offset,
-        batch_size=config.eval.batch_size,
-    )
-
-
-def predict_logits(
-    discriminator: nn.Module,
-    params: Any,
-    patterns: np.ndarray | powder_patterns.StoredPatterns,
-    rows: np.ndarray,
-    *,
-    offset: float,
-    batch_size: int,
-) -> np.ndarray:
-    """Return the logits [n, C] of patterns [N, P] + offset at the rows [n], on all hosts.
-
-    In batches of `batch_size` on each device; each host reads the patterns of its own devices, a
-    batch at a time.
-    """
-    call = parallel.make_parallel_evaluation(steps.make_evaluation_step(discriminator))
-    devices, here = parallel.device_count(), parallel.local_devices()
-    share = batches.evaluation_share(rows, devices=devices)[here]
-    params = parallel.replicate(params)
-    parts = []
-    for positions, mask in batches.padded_batches(
-        len(rows), devices=devices, batch_size=batch_size
-    ):
-        now = np.take_along_axis(share, positions[here], axis=1)
-        read = patterns[now.ravel()].reshape(*now.shape, -1) + np.float32(offset)
-        in_order = np.broadcast_to(np.arange(now.shape[1], dtype=np.int32), now.shape)
-        given = parallel.distribute((read, np.zeros(now.shape, np.int32)))
-        _, logits = call(params, *given, in_order, mask[here])
-        parts.append(np.asarray(logits))
-    dealt = np.concatenate(parts, axis=1)[:, : share.shape[1]]
-    return batches.in_order(hosts.gather(dealt), len(rows))
-
-
 def _metrics(
     config: ml_collections.ConfigDict,
-    trained: Trained,
+    trained: trained_run.Trained,
     class_names: Sequence[str],
     split: str,
     labels: np.ndarray,

@@ -7,14 +7,14 @@ import numpy as np
 
 from sgan_jax import symmetry
 from sgan_jax.datasets import powder_patterns
-from sgan_jax.evaluation import figures, report
+from sgan_jax.evaluation import figures, page
 
 _LOOKED_AT = 2000  # crystals, spread over the set, whose reflections are read
 
 
-def write(folder: pathlib.Path, page: pathlib.Path) -> None:
+def write(folder: pathlib.Path, path: pathlib.Path) -> None:
     """Write the page about the data set in a folder."""
-    report.write_page(page, "data.html.j2", page_values(folder))
+    page.write_page(path, "evaluation/data.html.j2", page_values(folder))
 
 
 def page_values(folder: pathlib.Path) -> dict[str, Any]:

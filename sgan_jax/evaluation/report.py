@@ -6,15 +6,13 @@ tables are in `report.html.j2`.
 
 import dataclasses
 import math
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from sgan_jax.evaluation import figures
+from sgan_jax.evaluation import figures, page, robustness_figure
 
 # (title, in per cent?, [(kind, key, label)]): drawn where metrics.jsonl has the key.
 CURVES = (
@@ -59,6 +57,7 @@ class Contents:
       generated: patterns [G, P] made by the generator, None where there is none.
       real: patterns [R, P] to show beside them; the most similar one is taken.
       facts: (name, value) lines about the data and the run.
+      robustness: the content of robustness.json, None where it was not measured.
     """
 
     title: str
@@ -73,32 +72,12 @@ class Contents:
     generated: np.ndarray | None = None
     real: np.ndarray | None = None
     facts: Sequence[tuple[str, str]] = ()
+    robustness: Mapping[str, Any] | None = None
 
 
 def write_report(path: pathlib.Path, contents: Contents) -> None:
     """Write the page; a reader never sees half of it."""
-    write_page(path, "report.html.j2", page_values(contents))
-
-
-def write_page(path: pathlib.Path, template: str, values: Mapping[str, Any]) -> None:
-    """Write a template of this folder with everything that it names."""
-    page = page_environment().get_template(template).render(**values)
-    partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
-
-
-def page_environment() -> jinja2.Environment:
-    """Return the templates of pages, which may write numbers as `percent` and the like do."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sgan_jax", "evaluation"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "thousands": thousands, "duration": duration}
-    return environment
+    page.write_page(path, "evaluation/report.html.j2", page_values(contents))
 
 
 def page_values(contents: Contents) -> dict[str, Any]:
@@ -125,6 +104,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
         ),
         "parts": {part: int(np.sum(n)) for part, n in contents.class_counts.items()},
         "generated": generated_pictures(contents.two_theta_deg, contents.generated, contents.real),
+        "robustness": robustness_curves(contents.robustness),
         "facts": contents.facts,
         "config": config_rows(contents.config, contents.reference_config),
     }
@@ -214,6 +194,14 @@ def generated_pictures(
     ]
 
 
+def robustness_curves(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the curves of robustness.json, each with its picture."""
+    return [
+        {**curve, "picture": figures.svg_data_uri(robustness_figure.accuracy_over_levels(curve))}
+        for curve in (found["curves"] if found else ())
+    ]
+
+
 def _unit_rows(rows: np.ndarray) -> np.ndarray:
     centred = rows - rows.mean(axis=1, keepdims=True)
     return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
@@ -236,21 +224,3 @@ def config_rows(config: Mapping[str, Any], reference: Mapping[str, Any]) -> list
 
 def _shown(value: Any) -> str:
     return "not given" if value in (None, "") else str(value)
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """Return '81.3 %', or a dash where there is no value."""
-    return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
-
-
-def thousands(value: int) -> str:
-    """Return '12 345' with thin spaces that do not break."""
-    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def duration(seconds: float) -> str:
-    """Return '45 s', '12 min', '3 h 05 min'."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

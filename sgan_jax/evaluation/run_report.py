@@ -9,7 +9,7 @@ import numpy as np
 
 from sgan_jax import config as configuration
 from sgan_jax import config_rules, data_source, symmetry
-from sgan_jax.evaluation import generated, report
+from sgan_jax.evaluation import generated, page, report, robustness
 from sgan_jax.models import generator as generators
 from sgan_jax.training import experiment, writer
 
@@ -46,6 +46,7 @@ def contents(
         generated=generate(config, data, best_state, GENERATED) if sgan else None,
         real=data.dataset.patterns[data.split.unlabelled[:COMPARED]] if sgan else None,
         facts=facts(config, data, best_state, best_step),
+        robustness=robustness.read(workdir, best_step),
     )
 
 
@@ -98,10 +99,10 @@ def facts(
     first, last = instrument.two_theta_deg[[0, -1]]
     return [
         ("crystals", _crystals(config.data)),
-        ("patterns in the data set", report.thousands(len(data.dataset))),
+        ("patterns in the data set", page.thousands(len(data.dataset))),
         (
             "structure types among them",
-            report.thousands(len(np.unique(data.dataset.catalogue.structure_type))),
+            page.thousands(len(np.unique(data.dataset.catalogue.structure_type))),
         ),
         (
             "instrument",
@@ -109,12 +110,12 @@ def facts(
             f"in steps of {instrument.two_theta_step_deg:g}°",
         ),
         *(
-            (f"parameters of the {name}", report.thousands(experiment.count_parameters(params)))
+            (f"parameters of the {name}", page.thousands(experiment.count_parameters(params)))
             for name, params in experiment.networks_params(state).items()
         ),
         (
             "parameters evaluated",
-            f"of step {report.thousands(best_step)}, the best validation accuracy",
+            f"of step {page.thousands(best_step)}, the best validation accuracy",
         ),
     ]
 

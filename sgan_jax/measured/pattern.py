@@ -198,7 +198,10 @@ def refuse_other_radiation(file: str, line: int | None, text: str) -> None:
         found = pattern.search(text)
         if found:
             raise PatternError(
-                file, line, f"{found[0]!r}: {what}; if it is not, give radiation='neutron'"
+                file,
+                line,
+                f"{found[0]!r}: {what}; if it is not, give --radiation=neutron, or in Python "
+                "radiation='neutron'",
             )
 
 

@@ -33,7 +33,7 @@ def draw(pattern: ModelPattern) -> Figure:
     grid = instrument.two_theta_deg
     shown = np.where(pattern.inside, pattern.intensity, np.nan)
     lower.plot(grid, shown, color=BLUE, lw=0.7, label="what the model sees")
-    for begin, end in missing_ranges(pattern):
+    for begin, end in pattern.missing_ranges_deg():
         lower.axvspan(begin, end, color=LINE, lw=0, label="not measured")
     lower.set_xlim(grid[0], grid[-1])
     lower.set_ylim(0.0, 1.05)
@@ -45,14 +45,3 @@ def draw(pattern: ModelPattern) -> Figure:
         unique = dict(zip(labels, handles, strict=True))
         axes.legend(unique.values(), unique.keys(), frameon=False, fontsize=8, labelcolor=INK)
     return figure
-
-
-def missing_ranges(pattern: ModelPattern) -> list[tuple[float, float]]:
-    """Return first and last 2θ of each range of the model's grid that was not measured."""
-    grid = pattern.instrument.two_theta_deg
-    missing = np.concatenate(([False], ~pattern.inside, [False]))
-    edges = np.flatnonzero(missing[1:] != missing[:-1])
-    return [
-        (float(grid[begin]), float(grid[end - 1]))
-        for begin, end in zip(edges[::2], edges[1::2], strict=True)
-    ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Callable
 
 from sgan_jax.measured import (
@@ -34,6 +35,7 @@ _TEXT_FORMATS: dict[str, tuple[Callable[[TextFile], bool], Reader]] = {
     "columns": (lambda file: True, columns.read),
 }
 _NEUTRON_FORMATS = ("bt1", "hb2a", "d1b", "d1a", "d1a_old")  # of neutron instruments only
+_LETTER = re.compile(r"[^\W\d_]")
 FORMATS = (*_TEXT_FORMATS, "cif", "nexus")
 
 
@@ -64,8 +66,7 @@ def read_patterns(
         OSError: it cannot be read.
     """
     path = pathlib.Path(path)
-    if file_format and file_format not in FORMATS:
-        raise ValueError(f"format {file_format!r}; there are {', '.join(FORMATS)}")
+    check_format(file_format)
     if radiation not in ("", "neutron"):
         raise ValueError(f"radiation {radiation!r}; the models know 'neutron' only")
     if wavelength_angstrom is not None:
@@ -79,6 +80,12 @@ def read_patterns(
     if zero_deg is not None:
         changes["zero_deg"] = float(zero_deg)
     return [dataclasses.replace(one, **changes) for one in found]
+
+
+def check_format(file_format: str) -> None:
+    """Raise ValueError for a name that is no format; '' is found from the content."""
+    if file_format and file_format not in FORMATS:
+        raise ValueError(f"format {file_format!r}; there are {', '.join(FORMATS)}")
 
 
 def only_pattern(patterns: list[MeasuredPattern], bank: str = "") -> MeasuredPattern:
@@ -109,7 +116,7 @@ def _read(path: pathlib.Path, file_format: str, neutron: bool) -> list[MeasuredP
         file_format = next(name for name, is_format in tests if is_format(file))
     if not neutron and file_format not in _NEUTRON_FORMATS:
         for index, line in enumerate(file.lines):
-            if any(character.isalpha() for character in line):
+            if _LETTER.search(line):
                 pattern.refuse_other_radiation(name, index + 1, line)
     return _TEXT_FORMATS[file_format][1](file)
 

@@ -52,6 +52,16 @@ class ModelPattern:
     intensity: np.ndarray
     inside: np.ndarray
 
+    def missing_ranges_deg(self) -> list[tuple[float, float]]:
+        """Return first and last 2θ of each range of the model's grid that was not measured."""
+        grid = self.instrument.two_theta_deg
+        missing = np.concatenate(([False], ~self.inside, [False]))
+        edges = np.flatnonzero(missing[1:] != missing[:-1])
+        return [
+            (float(grid[begin]), float(grid[end - 1]))
+            for begin, end in zip(edges[::2], edges[1::2], strict=True)
+        ]
+
 
 def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern:
     """Return a measured pattern as the model's instrument would have measured it.

@@ -113,10 +113,18 @@ class Checkpoints:
           DamagedError: there are some, but all are damaged.
           ValueError: the checkpoint's arrays do not fit `like`.
         """
-        found = hosts.from_first(self._read_newest)
+        found = self.newest()
         if found is None:
             return None
         return found._replace(state=_in_shape_of(like, found.state))
+
+    def newest(self) -> Restored | None:
+        """Return the newest checkpoint, its arrays by their names; None where there is none.
+
+        Raises:
+          DamagedError: there are some, but all are damaged.
+        """
+        return hosts.from_first(self._read_newest)
 
     def notes(self) -> dict[str, Any] | None:
         """Return the JSON of the newest checkpoint, None where there is none.
@@ -124,7 +132,7 @@ class Checkpoints:
         Raises:
           DamagedError: there are some, but all are damaged.
         """
-        found = hosts.from_first(self._read_newest)
+        found = self.newest()
         return None if found is None else found.notes
 
     def check(self) -> None:

@@ -3,7 +3,6 @@
 The shell's unpacking of the ConfigDict; everything it calls takes plain arguments.
 """
 
-import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,14 +12,12 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from sgan_jax import config as configuration
 from sgan_jax import config_rules, symmetry
 from sgan_jax.datasets import powder_patterns, splits, stored_crystals
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import instrument_bank, random_instruments
 from sgan_jax.models import generator as generators
-from sgan_jax.models import resnet
-from sgan_jax.training import batches, feeding, hosts, methods, parallel, state
+from sgan_jax.training import batches, blueprint, feeding, hosts, methods, parallel, state
 
 
 class Data(NamedTuple):
@@ -59,13 +56,13 @@ def prepare_data(config: ml_collections.ConfigDict) -> pathlib.Path:
         max_skipped_fraction=data.max_skipped_fraction,
         dir=data.dir,
         processes=data.processes,
-        instrument=make_instrument(config.instrument),
+        instrument=blueprint.make_instrument(config.instrument),
     )
 
 
 def load_data(config: ml_collections.ConfigDict) -> Data:
     """Build the data set if it is not there, read it and cut it into parts."""
-    instrument, data = make_instrument(config.instrument), config.data
+    instrument, data = blueprint.make_instrument(config.instrument), config.data
     hosts.from_first(lambda: prepare_data(config))
     # The others find what the first has built; or build their own, where they share no disk.
     dataset = powder_patterns.load(prepare_data(config))
@@ -85,17 +82,6 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     _check_parts(split, config.method)
     names = symmetry.class_names(task.name, classes)
     return Data(dataset, instrument, classes, names, labels, split)
-
-
-def make_instrument(fields: ml_collections.ConfigDict) -> instruments.Instrument:
-    """Return the preset with the numbers that are given in its place."""
-    preset = instruments.instrument(fields.preset)
-    given = {
-        name: value
-        for name, value in configuration.flatten(fields).items()
-        if name != "preset" and value is not None
-    }
-    return dataclasses.replace(preset, name=f"{preset.name}_modified", **given) if given else preset
 
 
 def make_scene(config: ml_collections.ConfigDict, data: Data) -> Scene | None:
@@ -172,15 +158,7 @@ def make_feed(
 
 def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Networks:
     """Return the discriminator (the classifier) and, where the method has one, the generator."""
-    discriminator = resnet.ResNet1D(
-        classes,
-        input_power=config.model.input_power,
-        stem_pool=config.model.stem_pool,
-        projection_shortcuts=config.model.projection_shortcuts,
-        real_fake_head=config.gan.real_fake_head,
-        dropout=config.model.dropout,
-        dtype=config.model.dtype,
-    )
+    discriminator = blueprint.make_classifier(config, classes)
     with_generator = config.method in config_rules.WITH_GENERATOR
     return state.Networks(
         discriminator,

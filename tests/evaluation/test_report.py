@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sgan_jax import symmetry
-from sgan_jax.evaluation import report, results
+from sgan_jax.evaluation import page, report, results
 
 TWO_THETA = 3 + 0.05 * np.arange(301)
 
@@ -158,4 +158,4 @@ def test_a_generated_pattern_stands_above_the_most_similar_real_one():
     ("seconds", "text"), [(4.2, "4 s"), (130, "2 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min")]
 )
 def test_durations_in_words(seconds, text):
-    assert report.duration(seconds) == text
+    assert page.duration(seconds) == text

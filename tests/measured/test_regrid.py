@@ -5,7 +5,7 @@ import pytest
 
 from sgan_jax.diffraction import peak_shape, profile
 from sgan_jax.diffraction.instrument import MISSING, PRESETS, Instrument
-from sgan_jax.measured import background, peak_widths, picture, regrid
+from sgan_jax.measured import background, peak_widths, regrid
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 
 MODEL = PRESETS["nist2022"]
@@ -152,7 +152,7 @@ def test_the_mask_ends_where_the_measurement_does():
     assert inside[-1] == pytest.approx(last, abs=0.06)
     assert found.inside.sum() == len(inside) and (np.diff(inside) < 0.051).all()
     assert (found.intensity[~found.inside] == np.float32(MISSING)).all()
-    (below, above) = picture.missing_ranges(found)
+    (below, above) = found.missing_ranges_deg()
     assert below[0] == MODEL.two_theta_start_deg and above[1] == pytest.approx(155.0)
 
 

@@ -1,0 +1,102 @@
+"""What the command line names -> the files that are read, each with what is said about it."""
+
+import glob
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+# In a folder: what lies beside measured patterns and is none.
+NO_PATTERNS = (
+    *(".prm", ".inst", ".instprm", ".irf"),  # instrument parameters
+    *(".md", ".html", ".htm", ".json", ".pdf", ".png", ".jpg", ".jpeg", ".svg", ".py", ".ipynb"),
+    *(".exp", ".lst", ".pcr", ".gpx", ".zip", ".gz", ".tar", ".log", ".doc", ".docx", ".xlsx"),
+)
+
+
+class Input(NamedTuple):
+    """A file to be read.
+
+    Attributes:
+        path: of it.
+        wavelength_angstrom: as the user gives it; None where the file or the parameter file has it.
+        instrument: its instrument parameter file.
+    """
+
+    path: pathlib.Path
+    wavelength_angstrom: float | None
+    instrument: str | None
+
+
+def find(
+    given: Sequence[str], wavelengths: Sequence[float], instruments: Sequence[str]
+) -> list[Input]:
+    """Return all files, in the order in which they are given, each once.
+
+    Args:
+        given: files, folders or patterns with * ? [], several with commas between them.
+        wavelengths: in Å; none, one for all files, or one for each entry of `given`.
+        instruments: parameter files, in the same way.
+
+    Raises:
+        ValueError: nothing is given, or too many wavelengths or parameter files are.
+        FileNotFoundError: there is no such file.
+    """
+    if not given:
+        raise ValueError("--input is missing; give files, e.g. --input='data/*.gsas'")
+    for path in instruments:
+        if not pathlib.Path(path).is_file():
+            raise FileNotFoundError(f"--instrument: {path} does not exist")
+    per_entry = zip(
+        given,
+        _one_each("--wavelength", wavelengths, len(given)),
+        _one_each("--instrument", instruments, len(given)),
+        strict=True,
+    )
+    found: dict[pathlib.Path, Input] = {}
+    for entry, wavelength, instrument in per_entry:
+        for path in _files(entry):
+            found.setdefault(path, Input(path, wavelength, instrument))
+    return list(found.values())
+
+
+def _one_each(name: str, values: Sequence, entries: int) -> Sequence:
+    if len(values) <= 1:
+        return [values[0] if values else None] * entries
+    if len(values) != entries:
+        raise ValueError(
+            f"{len(values)} times {name} and {entries} times --input; give it once for all files, "
+            "or once for each --input"
+        )
+    return values
+
+
+def _files(entry: str) -> Iterator[pathlib.Path]:
+    """Yield the files of one entry; a name with a comma in it is a name where there is such a file.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    names = [entry] if pathlib.Path(entry).exists() else [n for n in entry.split(",") if n]
+    for name in names:
+        if pathlib.Path(name).exists():
+            matches = [pathlib.Path(name)]
+        else:
+            matches = [pathlib.Path(match) for match in sorted(glob.glob(name, recursive=True))]
+        files = [file for match in matches for file in _inside(match)]
+        if not files:
+            what = "holds no file that could be a measured pattern" if matches else "does not exist"
+            raise FileNotFoundError(f"--input: {name} {what}")
+        yield from files
+
+
+def _inside(path: pathlib.Path) -> list[pathlib.Path]:
+    """Return the file itself, or what a folder and those below it hold."""
+    if not path.is_dir():
+        return [path]
+    return [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+        and file.suffix.lower() not in NO_PATTERNS
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    ]

@@ -1,0 +1,39 @@
+"""What has become of one pattern of one file: an answer, or the reason why there is none."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what reads files takes seconds to load; mistakes in the flags are told before
+    from sgan_jax.answers.answer import Answer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """An answer, or the reason why there is none.
+
+    Attributes:
+        file: that the pattern is in, as it was given.
+        bank: which of the file's patterns; '' where it holds only one.
+        answer: None where the file could not be used.
+        problem: why there is no answer; None where there is one.
+    """
+
+    file: str
+    bank: str = ""
+    answer: "Answer | None" = None
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file, and which of its patterns where it holds several."""
+        return f"{self.file} ({self.bank})" if self.bank else self.file
+
+    @property
+    def refused(self) -> bool:
+        """Whether no answer is given, because of the file or because of the pattern."""
+        return self.answer is None or self.answer.refused
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is refused, None where it is not."""
+        return self.problem if self.answer is None else self.answer.reason

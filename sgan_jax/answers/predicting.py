@@ -1,0 +1,64 @@
+"""Files in, outcomes out: whatever one file holds, the others are answered."""
+
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+
+from sgan_jax.answers import reading
+from sgan_jax.answers.answer import Answer
+from sgan_jax.answers.classifier import Classifier
+from sgan_jax.answers.inputs import Input
+from sgan_jax.answers.joined import join
+from sgan_jax.answers.outcome import Outcome
+from sgan_jax.answers.reading import Look
+from sgan_jax.datasets import processes
+
+BATCH = 32  # files whose patterns are classified together
+FEW = 64  # files, up to which other processes would take longer to start than to help
+
+
+def predict_files(
+    classifiers: Sequence[Classifier],
+    files: Sequence[Input],
+    *,
+    file_format: str = "",
+    radiation: str = "",
+    coverage: float = 0.9,
+) -> Iterator[list[Outcome]]:
+    """Yield the outcomes of each file, one a pattern of it, in the order of the files.
+
+    Many files are read by as many processes as there are cores.
+
+    Args:
+        classifiers: one, or one of Bravais lattices and one of groups, whose answers are joined.
+        files: to read.
+        file_format: one of `readers.FORMATS`; '' finds it from the content.
+        radiation: 'neutron' overrules words like 'X-ray' in a title.
+        coverage: of the prediction sets, between 0 and 1.
+    """
+    instruments = tuple(dict.fromkeys(each.instrument for each in classifiers))
+    looks = processes.ordered_map(
+        functools.partial(reading.read, file_format, radiation, instruments),
+        files,
+        processes=1 if len(files) <= FEW else 0,
+    )
+    for batch in itertools.batched(zip(files, looks, strict=True), BATCH):
+        found = [(x.measured, x.seen) for _, per_file in batch for x in per_file if x.measured]
+        by_model = [
+            each.answer_seen(
+                [(measured, seen[instruments.index(each.instrument)]) for measured, seen in found],
+                coverage,
+            )
+            for each in classifiers
+        ]
+        answers = iter(zip(*by_model, strict=True))
+        for file, per_file in batch:
+            yield [_outcome(file, look, answers) for look in per_file]
+
+
+def _outcome(file: Input, look: Look, answers: Iterator[tuple[Answer, ...]]) -> Outcome:
+    if look.measured is None:
+        return Outcome(str(file.path), look.bank, problem=look.problem)
+    given = next(answers)
+    answer = given[0] if len(given) == 1 else join(*given)
+    return Outcome(str(file.path), look.bank, answer)

@@ -1,0 +1,182 @@
+"""The command line's flags, and what is found wrong with them before anything is loaded."""
+
+import pathlib
+import re
+import sys
+
+import ml_collections
+from absl import flags
+from ml_collections import config_flags
+
+from sgan_jax import config as configuration
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "Experiment, a file in configs/, with its method after a colon where it is not the file's "
+    "default (configs/sg_05.py:supervised). Modes that look at a run take the one saved in "
+    "--workdir.",
+)
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run: checkpoints, metrics, report. Default: runs/<config>."
+)
+MODE = flags.DEFINE_enum(
+    "mode",
+    "train",
+    ["train", "build", "inspect", "evaluate", "robustness", "compare", "predict"],
+    "train: build the data if needed, train (or go on), evaluate, report. build: the first alone. "
+    "inspect: the data set as a page, data.html in --workdir. evaluate: the last two. "
+    "robustness: accuracy against impurities, noise, resolution ..., into the report. "
+    "compare: the runs below --workdir in one table, by means over their seeds. "
+    "predict: name the symmetry of measured patterns, --input.",
+)
+CRYSTALS = flags.DEFINE_string(
+    "crystals",
+    None,
+    "With --mode=evaluate: a CIF file, folder, zip or tar, every crystal of which is classified "
+    "and compared with the symmetry that the file gives.",
+)
+INPUT = flags.DEFINE_multi_string(
+    "input",
+    None,
+    "With --mode=predict: files of measured patterns, folders of them or patterns like "
+    "'data/*.gsas', several with commas between them, or the flag again.",
+)
+WAVELENGTH = flags.DEFINE_multi_float(
+    "wavelength",
+    None,
+    "With --mode=predict: the wavelength in Å, where the files do not say it. Once for all files, "
+    "or once for each --input, in the same order.",
+)
+INSTRUMENT = flags.DEFINE_multi_string(
+    "instrument",
+    None,
+    "With --mode=predict: instrument parameter file of GSAS (.prm, .inst) or GSAS-II (.instprm), "
+    "for wavelength and detector zero. Once for all files, or once for each --input.",
+)
+FORMAT = flags.DEFINE_string(
+    "format",
+    "",
+    "With --mode=predict: the format of the files, where the one found from their content is not "
+    "right: columns, gsas, fullprof, d1a, d1a_old, d1b, bt1, hb2a, cif or nexus.",
+)
+RADIATION = flags.DEFINE_enum(
+    "radiation",
+    None,
+    ["neutron"],
+    "With --mode=predict: overrules words in a title that are taken for another radiation.",
+)
+CHECKPOINT = flags.DEFINE_list(
+    "checkpoint",
+    None,
+    "With --mode=predict, in place of --workdir: the authors' published weights (a .pth file), or "
+    "a model of this package, bl (Bravais lattices) or sg (space groups). Default: bl,sg, the one "
+    "for the lattices, the other for the groups.",
+)
+VARIANT = flags.DEFINE_string(
+    "variant", None, "With --checkpoint=FILE.pth: which of its models, SGAN or Supervised."
+)
+COVERAGE = flags.DEFINE_float(
+    "coverage",
+    0.9,
+    "With --mode=predict: how often the set of possible classes shall hold the true one.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
+OUTPUT = flags.DEFINE_string(
+    "output", None, "With --mode=predict: a file for the answers, .json or .csv."
+)
+PAGES = flags.DEFINE_string(
+    "pages",
+    None,
+    "With --mode=predict: the folder for a page about each pattern, and index.html, which links "
+    "them; 'none': no pages. Default: answers_pages beside --output=answers.json, else answers in "
+    "--workdir, else answers.",
+)
+COORDINATOR = flags.DEFINE_string(
+    "coordinator",
+    None,
+    "host:port of the first process, where a run on several machines is not started by Slurm, Open "
+    "MPI or Kubernetes, which tell it by themselves.",
+)
+PROCESS_ID = flags.DEFINE_integer(
+    "process_id", None, "With --coordinator: which process this is, from 0."
+)
+NUM_PROCESSES = flags.DEFINE_integer(
+    "num_processes",
+    None,
+    "With --coordinator: how many processes the run has. 1 alone: whatever started this process, "
+    "it is a run of its own.",
+)
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parse the flags; a wrong one ends the program with one line."""
+    try:
+        _check_setting_names(argv)
+        return flags.FLAGS(argv)
+    except OSError as error:  # a config file that does not exist, and a --config.NAME beside it
+        sys.exit(f"error: {' '.join(str(error).split())}")
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        # ml_collections puts a traceback into its messages; the reason is the last line.
+        sys.exit(f"error: {str(error).strip().splitlines()[-1]} (--help lists the flags)")
+
+
+def check(argv: list[str]) -> None:
+    """Raise ValueError for arguments that are no flags, and for flags of another mode."""
+    if len(argv) > 1:
+        raise ValueError(
+            f"{argv[1]!r} is not a flag; flags look like --workdir=runs/demo, and a pattern of "
+            "file names stands in quotes, --input='data/*.gsas'"
+        )
+    if CRYSTALS.value and MODE.value != "evaluate":
+        raise ValueError(
+            "--crystals goes with --mode=evaluate; to train on crystals of your own "
+            "give --config.data.source=cif --config.data.cif_path=FILE"
+        )
+    if INPUT.value and MODE.value != "predict":
+        raise ValueError("--input goes with --mode=predict")
+
+
+def required_config() -> ml_collections.ConfigDict:
+    """Return the checked configuration of a command that needs one."""
+    config = given_config()
+    if config is None:
+        raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
+    return config
+
+
+def given_config() -> ml_collections.ConfigDict | None:
+    """Return the checked configuration of the command line, None where it names none."""
+    if CONFIG.value is None:
+        return None
+    path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
+    if not pathlib.Path(path).is_file():  # config_flags says so only later, with a traceback
+        raise ValueError(f"--config: {path} does not exist; use one of configs/")
+    configuration.validate(CONFIG.value)
+    return CONFIG.value
+
+
+def workdir() -> pathlib.Path:
+    """Return --workdir, or runs/<config file's stem>, with _<method> where the command names one.
+
+    Raises:
+      ValueError: neither is given.
+    """
+    if WORKDIR.value:
+        return pathlib.Path(WORKDIR.value)
+    if CONFIG.value is None:
+        raise ValueError("neither --config nor --workdir is given; try --config=configs/demo.py")
+    path, _, method = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")
+    return pathlib.Path("runs", "_".join(filter(None, [pathlib.Path(path).stem, method])))
+
+
+def _check_setting_names(argv: list[str]) -> None:
+    """Raise ValueError for a --config.NAME that does not exist, saying which do."""
+    known = configuration.flatten(configuration.base("bl", 5, "sgan"))
+    for argument in argv:
+        match = re.match(r"--?config\.([\w.]+)", argument)
+        if match and match[1] not in known:
+            section = match[1].partition(".")[0]
+            there = [name for name in known if name.startswith(f"{section}.")] or list(known)
+            raise ValueError(f"--config.{match[1]} does not exist; there are {', '.join(there)}")

@@ -1,0 +1,118 @@
+"""The mode predict: answers for measured patterns, on the terminal, in a file and as pages."""
+
+import contextlib
+import functools
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tqdm
+from absl import logging
+
+from sgan_jax import user_cache
+from sgan_jax.answers import inputs, output, table
+from sgan_jax.commands import options
+
+PACKAGED = ("bl", "sg")
+NO_PAGES = "none"
+
+
+def predict() -> int:
+    """Answer for every pattern of --input; return the exit status, 1 where none has an answer."""
+    files = inputs.find(
+        options.INPUT.value or [], options.WAVELENGTH.value or [], options.INSTRUMENT.value or []
+    )
+    result = pathlib.Path(options.OUTPUT.value) if options.OUTPUT.value else None
+    if result:
+        output.check(result)
+    models = _models()
+    from sgan_jax.measured import readers
+
+    readers.check_format(options.FORMAT.value)
+    models = models or _packaged()
+    from sgan_jax.answers import loading, pages, predicting
+    from sgan_jax.training import compiler
+
+    compiler.keep_programs(user_cache.programs())
+    classifiers = [loading.load(model, options.VARIANT.value) for model in models]
+    coverage = options.COVERAGE.value
+    folder = _pages_folder(result)
+    shown = pages.Pages(folder, ", ".join(models), coverage) if folder else None
+    entries = []
+    progress = tqdm.tqdm(
+        predicting.predict_files(
+            classifiers,
+            files,
+            file_format=options.FORMAT.value,
+            radiation=options.RADIATION.value or "",
+            coverage=coverage,
+        ),
+        total=len(files),
+        desc="answers",
+        unit="file",
+        disable=len(files) < 2,
+        mininterval=0.1 if sys.stderr.isatty() else 30,
+    )
+    # A bar that is being drawn has to make room; one in a log would be drawn anew each time.
+    tell = functools.partial(progress.write, file=sys.stdout) if sys.stderr.isatty() else print
+    with contextlib.closing(progress):
+        for found in progress:
+            for outcome in found:
+                entries.append(output.entry(outcome, coverage))
+                tell("\n".join([*table.lines(outcome), ""]))
+                if shown:
+                    shown.add(outcome)
+    if result:
+        output.write(result, entries)
+        logging.info("wrote %s", result)
+    if shown:
+        logging.info("the pages are in %s", shown.finish())
+    return _status(entries)
+
+
+def _models() -> list[str]:
+    """Return what to load: the run in --workdir, or what --checkpoint says; [] for the package's.
+
+    Raises:
+      ValueError: both are given, or two models that are not one of lattices and one of groups.
+    """
+    given = options.CHECKPOINT.value
+    if options.WORKDIR.value:
+        if given:
+            raise ValueError("--workdir and --checkpoint are given; a model is in one of them")
+        return [options.WORKDIR.value]
+    if given is None:
+        return []
+    if len(given) > 1 and given != list(PACKAGED):
+        raise ValueError(f"--checkpoint={','.join(given)}; give one model, or {','.join(PACKAGED)}")
+    return given
+
+
+def _packaged() -> list[str]:
+    """Return the models of the package, or raise ValueError that says how to train one."""
+    from sgan_jax.answers import saved_model
+
+    models = [name for name in PACKAGED if name in saved_model.packaged_names()]
+    if not models:
+        raise ValueError(
+            "this installation carries no trained model; train one (python -m sgan_jax.main "
+            "--config=configs/demo.py takes minutes) and give its folder, --workdir=runs/demo"
+        )
+    return models
+
+
+def _pages_folder(result: pathlib.Path | None) -> pathlib.Path | None:
+    """Return where the pages go, None where none are asked for."""
+    if options.PAGES.value:
+        return None if options.PAGES.value == NO_PAGES else pathlib.Path(options.PAGES.value)
+    if result:
+        return result.with_name(f"{result.stem}_pages")
+    return pathlib.Path(options.WORKDIR.value or "", "answers")
+
+
+def _status(entries: Sequence[dict[str, Any]]) -> int:
+    refused = sum(entry["refused"] for entry in entries)
+    if refused:
+        logging.warning("%d of %d patterns have no answer", refused, len(entries))
+    return 0 if refused < len(entries) else 1

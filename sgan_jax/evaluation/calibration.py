@@ -1,0 +1,177 @@
+"""What is known of a trained model from held-out patterns, so that its confidence is honest."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sgan_jax.evaluation import conformal, temperature
+
+NAME = "calibration.json"  # in the run's folder
+COVERAGES = (0.8, 0.9, 0.95)  # that are checked on test patterns
+LEVELS = (0.001, 0.005, 0.01, 0.05, 0.25, 0.5)  # of the quantiles kept
+_KEPT_SCORES = 10_000  # more are thinned out, evenly
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Calibration:
+    """What held-out patterns say: those of the validation part, on which nothing was trained.
+
+    Attributes:
+      temperature: that the logits are divided by.
+      scores: float64 [n], `conformal.scores` of the held-out patterns, ascending.
+      energy_quantiles: of `temperature.energies` of the held-out patterns, at `LEVELS`.
+      quiet_limit: scatter between the peaks (`quiet_levels`) of the noisiest held-out pattern, but
+        for one in a thousand.
+      first_line_range_angstrom: between which d-spacings the held-out patterns have their first
+        strong line, but for one in a thousand at each side.
+      patterns: how many.
+      class_names: of the model, in the order of its logits.
+      step: of training, after which the model was taken.
+      made_by: the command.
+    """
+
+    temperature: float
+    scores: np.ndarray
+    energy_quantiles: tuple[float, ...]
+    quiet_limit: float
+    first_line_range_angstrom: tuple[float, float]
+    patterns: int
+    class_names: tuple[str, ...]
+    step: int
+    made_by: str
+
+    def energy_quantile(self, level: float) -> float:
+        """Return the quantile of the energy at one of `LEVELS`."""
+        return self.energy_quantiles[LEVELS.index(level)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` takes, ready for JSON."""
+        return {
+            "temperature": self.temperature,
+            "patterns": self.patterns,
+            "step": self.step,
+            "made_by": self.made_by,
+            "energy_quantiles": dict(zip(map(str, LEVELS), self.energy_quantiles, strict=True)),
+            "quiet_limit": self.quiet_limit,
+            "first_line_range_angstrom": list(self.first_line_range_angstrom),
+            "classes": list(self.class_names),
+            "scores": [round(float(score), 7) for score in self.scores],
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> "Calibration":
+        """Return the calibration of `to_json`.
+
+        Raises:
+          KeyError, TypeError, ValueError: it is of another kind.
+        """
+        low, high = map(float, saved["first_line_range_angstrom"])
+        return cls(
+            temperature=float(saved["temperature"]),
+            scores=np.asarray(saved["scores"], np.float64),
+            energy_quantiles=tuple(float(saved["energy_quantiles"][str(x)]) for x in LEVELS),
+            quiet_limit=float(saved["quiet_limit"]),
+            first_line_range_angstrom=(low, high),
+            patterns=int(saved["patterns"]),
+            class_names=tuple(saved["classes"]),
+            step=int(saved["step"]),
+            made_by=str(saved["made_by"]),
+        )
+
+
+def make(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    levels: np.ndarray,
+    first_lines_angstrom: np.ndarray,
+    *,
+    class_names: Sequence[str],
+    step: int,
+    made_by: str,
+) -> Calibration:
+    """Return what logits [n, K] of held-out patterns with labels [n] say of a model.
+
+    Args:
+      logits: of the patterns.
+      labels: their classes.
+      levels: `quiet_levels` of the patterns, or of some of them.
+      first_lines_angstrom: d-spacings of first strong lines, of any number of the patterns.
+      class_names: of the K classes.
+      step: see `Calibration`.
+      made_by: see `Calibration`.
+    """
+    fitted = temperature.fit_temperature(logits, labels)
+    scores = np.sort(conformal.scores(temperature.probabilities(logits, fitted), labels))
+    if len(scores) > _KEPT_SCORES:
+        scores = scores[np.linspace(0, len(scores) - 1, _KEPT_SCORES).round().astype(int)]
+    low, high = np.quantile(first_lines_angstrom, [0.001, 0.999])
+    return Calibration(
+        temperature=fitted,
+        scores=scores,
+        energy_quantiles=tuple(np.quantile(temperature.energies(logits), LEVELS).tolist()),
+        quiet_limit=float(np.quantile(levels, 0.999)),
+        first_line_range_angstrom=(float(low), float(high)),
+        patterns=len(labels),
+        class_names=tuple(class_names),
+        step=step,
+        made_by=made_by,
+    )
+
+
+def check(found: Calibration, logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Return how honest the confidence is on other patterns, ready for JSON.
+
+    Its fields: patterns, calibrated_on (how many patterns), temperature, ece_before and ece_after
+    (expected calibration error without and with the temperature, 15 bins), sets: for each coverage
+    asked, the share of the patterns whose true class is in the set (covered), the mean number
+    of classes in it (mean_size), and whether the held-out patterns were enough (enough).
+    """
+    after = temperature.probabilities(logits, found.temperature)
+    sets = []
+    for coverage in COVERAGES:
+        at_least = conformal.smallest_probability(found.scores, coverage)
+        inside = conformal.prediction_sets(after, at_least)
+        sets.append(
+            {
+                "coverage": coverage,
+                "covered": float(np.mean(inside[np.arange(len(labels)), labels])),
+                "mean_size": float(np.mean(inside.sum(axis=1))),
+                "enough": conformal.is_enough(len(found.scores), coverage),
+            }
+        )
+    before = temperature.probabilities(logits, 1.0)
+    return {
+        "patterns": len(labels),
+        "calibrated_on": found.patterns,
+        "temperature": found.temperature,
+        "ece_before": temperature.expected_calibration_error(before, labels),
+        "ece_after": temperature.expected_calibration_error(after, labels),
+        "sets": sets,
+    }
+
+
+def write(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Write JSON; a reader never sees half of it."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def read(path: pathlib.Path) -> Calibration | None:
+    """Return the calibration in a file; None where there is none.
+
+    Raises:
+      ValueError: the file is damaged, or of another version.
+    """
+    try:
+        return Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error!r}); --mode=evaluate makes it anew"
+        ) from error

@@ -1,0 +1,131 @@
+"""What samples and instruments do to patterns, by given amounts: each a function of arrays.
+
+Unlike the training's views (`training.distortions`) nothing is drawn within a range. Patterns are
+float64 [n, P], as the model sees them: without background, maximum 1.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sgan_jax.crystals import sites
+from sgan_jax.diffraction import profile
+from sgan_jax.diffraction.instrument import LEAST, MISSING, Instrument
+
+_SHAPES = ("u", "v", "w", "x", "y", "s_over_l", "h_over_l")  # of an instrument's peaks
+BACKGROUND = 0.1  # of the maximum, under the peaks while they are counted
+
+
+class CrystalReflections(NamedTuple):
+    """What a data set holds of a crystal's m reflections.
+
+    Attributes:
+        d_angstrom: [m].
+        strength: multiplicity·|F|² [m].
+        hkl: [m, 3], one of each set of equivalents.
+        cell: a, b, c in Å, angles in degrees.
+        proper_rotations: [G, 3, 3], of the Laue group; equivalents are h R.
+    """
+
+    d_angstrom: np.ndarray
+    strength: np.ndarray
+    hkl: np.ndarray
+    cell: np.ndarray
+    proper_rotations: np.ndarray
+
+
+def mixed(patterns: np.ndarray, others: np.ndarray, fraction: float) -> np.ndarray:
+    """Return patterns of samples of which a fraction is another phase, [n, P].
+
+    The fraction is that of the total scattered intensity, which is near the fraction of the volume.
+    """
+    own, foreign = (each / each.sum(axis=1, keepdims=True) for each in (patterns, others))
+    return normalised((1.0 - fraction) * own + fraction * foreign)
+
+
+def zero_shifted(patterns: np.ndarray, steps: int) -> np.ndarray:
+    """Return patterns whose peaks lie so many steps of the grid further on; 0 is what comes in."""
+    shifted = np.zeros_like(patterns)
+    if steps >= 0:
+        shifted[:, steps:] = patterns[:, : patterns.shape[1] - steps]
+    else:
+        shifted[:, :steps] = patterns[:, -steps:]
+    return normalised(shifted)
+
+
+def counted(patterns: np.ndarray, counts: float, seed: int) -> np.ndarray:
+    """Return patterns with the noise of so many counts at the maximum.
+
+    They are counted with a flat background of `BACKGROUND`, which is then taken away; what falls
+    below it is `LEAST`, as in `measured.regrid`.
+    """
+    rng = np.random.default_rng(seed)
+    expected = counts * (patterns + BACKGROUND)
+    net = np.maximum(rng.poisson(expected) / counts - BACKGROUND, 0.0)
+    return np.maximum(normalised(net), LEAST)
+
+
+def not_measured(
+    patterns: np.ndarray, two_theta_deg: np.ndarray, ranges: Sequence[tuple[float, float]]
+) -> np.ndarray:
+    """Return patterns that were not measured in some ranges of 2θ, as the models are shown them."""
+    missing = np.zeros(len(two_theta_deg), bool)
+    for first, last in ranges:
+        missing |= (two_theta_deg >= first) & (two_theta_deg <= last)
+    return np.where(missing, MISSING, normalised(np.where(missing, 0.0, patterns)))
+
+
+def of_resolution(
+    crystals: Sequence[CrystalReflections], instrument: Instrument, resolution: Instrument
+) -> np.ndarray:
+    """Return patterns on an instrument's grid and wavelength with another one's peak shapes.
+
+    Args:
+        crystals: n of them.
+        instrument: the model's.
+        resolution: whose peaks they are.
+    """
+    shapes = {name: getattr(resolution, name) for name in _SHAPES}
+    mixture = dataclasses.replace(instrument, name=resolution.name, **shapes)
+    return np.stack(
+        [profile.intensity_pattern(x.d_angstrom, x.strength, mixture) for x in crystals]
+    )
+
+
+def oriented(
+    crystals: Sequence[CrystalReflections], instrument: Instrument, r: float
+) -> np.ndarray:
+    """Return patterns of samples whose grains lie with their c* along one direction.
+
+    As `march_dollase.weights`, in float64: intensities times the mean over a reflection's
+    equivalents of (r² cos²α + sin²α / r)^(-3/2), with α between it and c* (Dollase 1986).
+
+    Args:
+        crystals: n of them.
+        instrument: the model's.
+        r: below 1 platelets, above 1 needles; 1 is a powder.
+    """
+    return np.stack(
+        [
+            profile.intensity_pattern(x.d_angstrom, x.strength * _march_dollase(x, r), instrument)
+            for x in crystals
+        ]
+    )
+
+
+def _march_dollase(crystal: CrystalReflections, r: float) -> np.ndarray:
+    a, b, c, alpha, beta, gamma = (float(x) for x in crystal.cell)
+    to_cartesian = sites.orthogonalisation((a, b, c, alpha, beta, gamma))
+    reciprocal = np.linalg.inv(to_cartesian)  # rows a*, b*, c*
+    axis = reciprocal[2] / np.linalg.norm(reciprocal[2])
+    equivalents = crystal.hkl.astype(float) @ crystal.proper_rotations.astype(float)  # [G, m, 3]
+    along = equivalents @ (reciprocal @ axis) * crystal.d_angstrom
+    return np.mean((r**2 * along**2 + (1.0 - along**2) / r) ** -1.5, axis=0)
+
+
+def normalised(patterns: np.ndarray) -> np.ndarray:
+    """Return patterns divided by their maxima; one without intensity stays as it is."""
+    maximum = patterns.max(axis=1, keepdims=True)
+    return patterns / np.where(maximum > 0.0, maximum, 1.0)

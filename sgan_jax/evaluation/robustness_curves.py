@@ -1,0 +1,133 @@
+"""The disturbances that a model is tried with: each curve's levels, and the bar it has to keep."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sgan_jax.diffraction.instrument import PRESETS, Instrument
+from sgan_jax.evaluation import disturbances
+from sgan_jax.evaluation.disturbances import CrystalReflections
+
+
+class Sample(NamedTuple):
+    """Test patterns that are disturbed.
+
+    Attributes:
+        patterns: float64 [N, P], maximum 1.
+        labels: int [N], their classes.
+        crystals: whose patterns they are.
+        instrument: that they are of.
+    """
+
+    patterns: np.ndarray
+    labels: np.ndarray
+    crystals: Sequence[CrystalReflections]
+    instrument: Instrument
+
+
+class Curve(NamedTuple):
+    """One disturbance, at several levels.
+
+    Attributes:
+        name: its key in robustness.json.
+        axis: what the levels are, with the unit.
+        levels: numbers, or names where they are of no order.
+        judged: at which of them the bar holds.
+        limit_points: the bar, points of accuracy (per cent) that may be lost.
+        disturb: level, positions [n] in the sample -> patterns [n, P].
+    """
+
+    name: str
+    axis: str
+    levels: Sequence[Any]
+    judged: Sequence[Any]
+    limit_points: float
+    disturb: Callable[[Any, np.ndarray], np.ndarray]
+
+
+MISSING_RANGES = {  # degrees of 2θ on the grid of the paper's patterns, 3 to 155
+    "whole": [],
+    "from 10°": [(0.0, 10.0)],
+    "to 140°": [(140.0, 180.0)],
+    "10 to 140°": [(0.0, 10.0), (140.0, 180.0)],
+    "gap 60 to 65°": [(60.0, 65.0)],
+    "to 120°": [(120.0, 180.0)],
+    "to 90°": [(90.0, 180.0)],
+}
+
+
+def curves(sample: Sample, seed: int = 0) -> list[Curve]:
+    """Return the curves of a sample, the disturbances drawn from a seed."""
+    patterns, instrument = sample.patterns, sample.instrument
+    other = _partners(len(patterns), seed)
+    per_degree = 1.0 / instrument.two_theta_step_deg
+    return [
+        Curve(
+            "impurity",
+            "fraction of the intensity that is another crystal's",
+            (0.0, 0.05, 0.1, 0.2, 0.3),
+            (0.2,),
+            8.0,
+            lambda f, rows: disturbances.mixed(patterns[rows], patterns[other[rows]], f),
+        ),
+        Curve(
+            "zero_shift",
+            "zero shift (degrees of 2θ)",
+            (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3),
+            (-0.3, -0.2, -0.1, 0.1, 0.2, 0.3),
+            5.0,
+            lambda shift, rows: disturbances.zero_shifted(
+                patterns[rows], round(shift * per_degree)
+            ),
+        ),
+        Curve(
+            "noise",
+            "counts at the maximum, over a background of a tenth of it",
+            (100, 300, 1000, 3000, 10_000, 100_000),
+            (1000, 3000, 10_000, 100_000),
+            5.0,
+            # Of each pattern its own noise, the same in whatever company it is counted.
+            lambda counts, rows: np.concatenate(
+                [disturbances.counted(patterns[[i]], counts, seed + int(i)) for i in rows]
+            ),
+        ),
+        Curve(
+            "resolution",
+            "peak shapes of the instrument",
+            tuple(PRESETS),
+            tuple(PRESETS),
+            5.0,
+            lambda name, rows: disturbances.of_resolution(
+                [sample.crystals[i] for i in rows], instrument, PRESETS[name]
+            ),
+        ),
+        Curve(
+            "preferred_orientation",
+            "March-Dollase r of grains that lie along c*",
+            (0.7, 0.85, 1.0, 1.15, 1.3),
+            (0.7, 0.85, 1.15, 1.3),
+            5.0,
+            lambda r, rows: disturbances.oriented(
+                [sample.crystals[i] for i in rows], instrument, r
+            ),
+        ),
+        Curve(
+            "missing_range",
+            "what was measured",
+            tuple(MISSING_RANGES),
+            ("from 10°", "to 140°", "10 to 140°", "gap 60 to 65°"),
+            5.0,
+            lambda name, rows: disturbances.not_measured(
+                patterns[rows], instrument.two_theta_deg, MISSING_RANGES[name]
+            ),
+        ),
+    ]
+
+
+def _partners(count: int, seed: int) -> np.ndarray:
+    """Return for each of n crystals another one, its impurity; each serves once."""
+    order = np.random.default_rng(seed).permutation(count)
+    partner = np.empty(count, int)
+    partner[order] = np.roll(order, 1)
+    return partner
