@@ -163,7 +163,7 @@ def test_the_smoke_sweep_trains_four_runs(tmp_path):
 
 
 def test_records_are_kept_of_finished_runs_only(stage):
-    status, _, err = stage.run("four.py", "--records=kept", FAILS="p10_1")
+    status, _, _ = stage.run("four.py", "--records=kept", FAILS="p10_1")
     assert status == 1
     assert sorted(path.name for path in (stage.folder / "kept").iterdir()) == [
         "p10_0.json",

@@ -1,0 +1,31 @@
+r"""The models of the package, for measured patterns: all lattices, or all 230 space groups.
+
+Real crystals that anybody may have and synthetic ones, each seen anew at every step as another
+instrument would measure another sample of it (`render`). `:sg_plain` is the control without that:
+one instrument's clean patterns.
+
+    python -m sgan_jax.main --config=configs/measured.py:sg --workdir=runs/measured_sg \
+        --config.data.cif_path=../shared/structures/open_crystals.zip
+"""
+
+from sgan_jax import config
+
+
+def get_config(model: str = "sg"):
+    """Return the settings of 'bl', 'sg', or of their controls 'bl_plain' and 'sg_plain'."""
+    task, _, plain = model.partition("_")
+    experiment = config.base(task, 90, "supervised")
+    if task == "sg":
+        experiment.task.classes = "all"
+    experiment.data.source = "synthetic:40000+cif"
+    experiment.data.cif_path = "open_crystals.zip"  # give the path of yours
+    experiment.render.on = not plain
+    experiment.optim.learning_rate = 1e-3
+    experiment.optim.schedule = "cosine"
+    experiment.optim.warmup_steps = 500
+    experiment.optim.weight_decay = 0.01
+    experiment.optim.clip_norm = 10.0
+    experiment.optim.average_decay = 0.999
+    experiment.train.batch_size = 32
+    experiment.train.steps = 30_000
+    return experiment
