@@ -10,7 +10,6 @@ import numpy as np
 # Fourth differences, 1 -4 6 -4 1: nothing is left of what is smooth over five points, and of white
 # noise its deviation times the root of 1 + 16 + 36 + 16 + 1.
 _GAIN = np.sqrt(70.0)
-_FLAT = 1e-9  # of the maximum: nothing measured, or cut off at 0
 
 
 def noise_levels(patterns: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
@@ -26,7 +25,7 @@ def noise_levels(patterns: np.ndarray, inside: np.ndarray | None = None) -> np.n
     Returns 0 for a pattern without a point that counts.
     """
     difference = np.abs(np.diff(patterns.astype(np.float64), 4, axis=1))
-    counts = difference > _FLAT
+    counts = difference > 0.0  # exactly: nothing measured, or cut off at 0
     if inside is not None:
         counts &= np.lib.stride_tricks.sliding_window_view(inside, 5).all(axis=1)
     return np.array(
