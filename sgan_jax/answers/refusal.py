@@ -12,7 +12,7 @@ from scipy import signal
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.evaluation.first_lines import first_lines_angstrom
-from sgan_jax.evaluation.quiet_levels import quiet_levels
+from sgan_jax.evaluation.noise_levels import noise_levels
 from sgan_jax.measured.regrid import ModelPattern
 
 # The highest of 3000 points of noise stands 3.5 of its standard deviations above the mean.
@@ -56,13 +56,13 @@ def of_measurement(seen: ModelPattern) -> str | None:
 
 def of_noise(seen: ModelPattern, calibration: Calibration) -> str | None:
     """Return that a pattern is noisier than the model knows them, in words; None if it is not."""
-    level = float(quiet_levels(seen.intensity[None], seen.inside)[0])
-    if level <= calibration.quiet_limit:
+    level = float(noise_levels(seen.intensity[None], seen.inside)[0])
+    if level <= calibration.noise_limit:
         return None
     return (
-        "noisier than anything that the model has learnt from: between the peaks it scatters by "
-        f"{level:.1e} of the highest peak, the model knows up to {calibration.quiet_limit:.1e} "
-        "(count longer, or train with augment.noise and augment.background)"
+        f"noisier than anything that the model has learnt from: the noise is {100 * level:.2g} % "
+        f"of the highest peak, the model knows up to {100 * calibration.noise_limit:.2g} %; count "
+        "longer, or use a model that was trained with noise"
     )
 
 

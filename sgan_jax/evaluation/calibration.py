@@ -24,8 +24,7 @@ class Calibration:
       temperature: that the logits are divided by.
       scores: float64 [n], `conformal.scores` of the held-out patterns, ascending.
       energy_quantiles: of `temperature.energies` of the held-out patterns, at `LEVELS`.
-      quiet_limit: scatter between the peaks (`quiet_levels`) of the noisiest held-out pattern, but
-        for one in a thousand.
+      noise_limit: `noise_levels` of the noisiest held-out pattern, but for one in a thousand.
       first_line_range_angstrom: between which d-spacings the held-out patterns have their first
         strong line, but for one in a thousand at each side.
       patterns: how many.
@@ -37,7 +36,7 @@ class Calibration:
     temperature: float
     scores: np.ndarray
     energy_quantiles: tuple[float, ...]
-    quiet_limit: float
+    noise_limit: float
     first_line_range_angstrom: tuple[float, float]
     patterns: int
     class_names: tuple[str, ...]
@@ -56,7 +55,7 @@ class Calibration:
             "step": self.step,
             "made_by": self.made_by,
             "energy_quantiles": dict(zip(map(str, LEVELS), self.energy_quantiles, strict=True)),
-            "quiet_limit": self.quiet_limit,
+            "noise_limit": self.noise_limit,
             "first_line_range_angstrom": list(self.first_line_range_angstrom),
             "classes": list(self.class_names),
             "scores": [round(float(score), 7) for score in self.scores],
@@ -74,7 +73,7 @@ class Calibration:
             temperature=float(saved["temperature"]),
             scores=np.asarray(saved["scores"], np.float64),
             energy_quantiles=tuple(float(saved["energy_quantiles"][str(x)]) for x in LEVELS),
-            quiet_limit=float(saved["quiet_limit"]),
+            noise_limit=float(saved["noise_limit"]),
             first_line_range_angstrom=(low, high),
             patterns=int(saved["patterns"]),
             class_names=tuple(saved["classes"]),
@@ -98,7 +97,7 @@ def make(
     Args:
       logits: of the patterns.
       labels: their classes.
-      levels: `quiet_levels` of the patterns, or of some of them.
+      levels: `noise_levels` of the patterns, or of some of them.
       first_lines_angstrom: d-spacings of first strong lines, of any number of the patterns.
       class_names: of the K classes.
       step: see `Calibration`.
@@ -113,7 +112,7 @@ def make(
         temperature=fitted,
         scores=scores,
         energy_quantiles=tuple(np.quantile(temperature.energies(logits), LEVELS).tolist()),
-        quiet_limit=float(np.quantile(levels, 0.999)),
+        noise_limit=float(np.quantile(levels, 0.999)),
         first_line_range_angstrom=(float(low), float(high)),
         patterns=len(labels),
         class_names=tuple(class_names),

@@ -17,7 +17,7 @@ from absl import logging
 import sgan_jax
 from sgan_jax import config as configuration
 from sgan_jax import config_rules
-from sgan_jax.evaluation import calibration, first_lines, quiet_levels, trained_run
+from sgan_jax.evaluation import calibration, first_lines, noise_levels, trained_run
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.evaluation.trained_run import Trained
 from sgan_jax.training import augment, experiment
@@ -68,7 +68,7 @@ def measure(
         found = calibration.make(
             held_out.logits,
             data.labels[held_out.rows],
-            quiet_levels.quiet_levels(patterns),
+            noise_levels.noise_levels(patterns),
             lines,
             class_names=data.class_names,
             step=trained.best_step,

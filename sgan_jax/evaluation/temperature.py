@@ -6,7 +6,9 @@ classes as before and give probabilities that are right about as often as they s
 """
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize
+
+from sgan_jax.evaluation import results
 
 BINS = 15  # of the expected calibration error, as Guo et al. have them
 TEMPERATURES = (0.05, 20.0)  # beyond which no temperature is sought
@@ -23,7 +25,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     def loss(log_temperature: float) -> float:
         beta = np.exp(-log_temperature)
-        return float(np.mean(special.logsumexp(beta * logits, axis=1) - beta * true))
+        return float(np.mean(energies(beta * logits) - beta * true))
 
     found = optimize.minimize_scalar(
         loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-5}
@@ -33,7 +35,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:
     """Return softmax(l / T) [n, K] of logits [n, K], in float64."""
-    return special.softmax(logits.astype(np.float64) / temperature, axis=1)
+    return results.softmax(logits.astype(np.float64) / temperature)
 
 
 def expected_calibration_error(
@@ -62,4 +64,4 @@ def energies(logits: np.ndarray) -> np.ndarray:
     Liu, Wang, Owens & Li 2020, NeurIPS. Of an SGAN's discriminator it is log D / (1 - D), the
     log-odds of a pattern being real.
     """
-    return special.logsumexp(logits.astype(np.float64), axis=1)
+    return np.logaddexp.reduce(logits.astype(np.float64), axis=1)

@@ -32,14 +32,14 @@ class Small(nn.Module):
 
 
 def calibration(
-    class_names, *, temperature=2.0, patterns=199, energies=-1e9, lines=(0.5, 50.0), quiet=1.0
+    class_names, *, temperature=2.0, patterns=199, energies=-1e9, lines=(0.5, 50.0), noise=1.0
 ):
     """Everything is familiar by default."""
     return Calibration(
         temperature=temperature,
         scores=np.linspace(0.0, 0.99, patterns),
         energy_quantiles=tuple(energies + 1e-3 * i for i in range(len(LEVELS))),
-        quiet_limit=quiet,
+        noise_limit=noise,
         first_line_range_angstrom=lines,
         patterns=patterns,
         class_names=tuple(class_names),

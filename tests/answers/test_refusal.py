@@ -35,8 +35,8 @@ def test_peaks_that_drown_in_the_noise_are_refused():
 def test_more_noise_than_the_training_had_is_refused():
     """Some 15 counts between peaks of 5000: three thousandths, the half of it cut off at 0."""
     seen = seen_of(made_up.measure(name="nist2022"))
-    assert refusal.of_noise(seen, made_up.calibration(["a"], quiet=3e-3)) is None
-    known = made_up.calibration(["a"], quiet=1e-4)
+    assert refusal.of_noise(seen, made_up.calibration(["a"], noise=3e-3)) is None
+    known = made_up.calibration(["a"], noise=1e-4)
     assert "noisier than anything" in refusal.of_noise(seen, known)
     silent = seen_of(made_up.measure(name="nist2022", flat=1.0, highest=1e6))
     assert refusal.of_noise(silent, known) is None
