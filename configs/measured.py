@@ -17,7 +17,7 @@ def get_config(model: str = "sg"):
     experiment = config.base(task, 90, "supervised")
     if task == "sg":
         experiment.task.classes = "all"
-    experiment.data.source = "synthetic:40000+cif"
+    experiment.data.source = "synthetic:15000+cif"
     experiment.data.cif_path = "open_crystals.zip"  # give the path of yours
     experiment.render.on = not plain
     experiment.optim.learning_rate = 1e-3

@@ -1,31 +1,34 @@
 """How honest a trained run's confidence is: calibrated on its validation part, checked on its test.
 
 The shell around `calibration`. A network that was trained on distorted patterns (`config.augment`)
-is less sure of those, and of measured ones, which they stand for, than of patterns as they were
-simulated. So two things are measured: how honest it is on distorted patterns, whose calibration
-answers for measured patterns use, and, calibrated for itself, on patterns as they are.
+or on rendered ones (`config.render`) is less sure of those, and of measured ones, which they stand
+for, than of patterns as they were simulated. So two things are measured: how honest it is on
+patterns as in training, whose calibration answers for measured patterns use, and, calibrated for
+itself, on patterns as they are.
 """
 
 import pathlib
 from typing import Any, NamedTuple
 
-import jax
 import ml_collections
 import numpy as np
 from absl import logging
 
 import sgan_jax
-from sgan_jax import config as configuration
-from sgan_jax import config_rules
-from sgan_jax.evaluation import calibration, first_lines, noise_levels, trained_run
+from sgan_jax.evaluation import (
+    calibration,
+    first_lines,
+    noise_levels,
+    trained_run,
+    trained_views,
+)
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.evaluation.trained_run import Trained
-from sgan_jax.training import augment, experiment
+from sgan_jax.training import experiment
 from sgan_jax.training.state import evaluated_params
 
 NAME = "confidence.json"
 _LOOKED_AT = 8192  # patterns of each part that are distorted; 100 MB
-_BATCH = 256
 
 
 class Confidence(NamedTuple):
@@ -77,41 +80,14 @@ def measure(
         return found, calibration.check(found, test.logits, data.labels[test.rows])
 
     found, checked = check(held_out, test, patterns)
-    if (view := _view(config, data)) is None:
+    if (views := trained_views.make_views(config, data)) is None:
         return Confidence(found, {"as_simulated": checked, "as_distorted": None})
     rows = some, _spread(test.rows)
-    views = _distorted(config, data, view, np.concatenate(rows))
-    logits = _classify(config, data, trained, views)
+    shown = views(np.concatenate(rows))
+    logits = _classify(config, data, trained, shown)
     parts = map(Part, rows, np.split(logits, [len(some)]))
-    found, distorted = check(*parts, views[: len(some)])
+    found, distorted = check(*parts, shown[: len(some)])
     return Confidence(found, {"as_simulated": checked, "as_distorted": distorted})
-
-
-def _view(config: ml_collections.ConfigDict, data: experiment.Data) -> augment.Augment | None:
-    """Return how the training distorts patterns, the most where there are two ways; or None."""
-    section = config.strong if config.method in config_rules.WITH_STRONG_VIEWS else config.augment
-    strengths = augment.Strengths(**configuration.flatten(section))
-    if strengths == augment.Strengths():
-        return None
-    return augment.make_augment(data.instrument.two_theta_deg, strengths)
-
-
-def _distorted(
-    config: ml_collections.ConfigDict,
-    data: experiment.Data,
-    view: augment.Augment,
-    rows: np.ndarray,
-) -> np.ndarray:
-    """Return the patterns at the rows [n], each distorted once, [n, P]."""
-    offset, key = np.float32(config.data.intensity_offset), jax.random.key(config.seed)
-    distort = jax.jit(view)
-    views = np.empty((len(rows), data.instrument.points), np.float32)
-    for begin in range(0, len(rows), _BATCH):
-        # The last batch is filled up with patterns from the beginning.
-        now = np.take(rows, np.arange(begin, begin + _BATCH), mode="wrap")
-        some = distort(jax.random.fold_in(key, begin), data.dataset.patterns[now] + offset)
-        views[begin : begin + _BATCH] = np.asarray(some)[: len(rows) - begin]
-    return views
 
 
 def _classify(

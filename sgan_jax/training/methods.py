@@ -14,7 +14,6 @@ from sgan_jax.diffraction.instrument_bank import Layout
 from sgan_jax.models import contrastive
 from sgan_jax.models import generator as generators
 from sgan_jax.training import (
-    augment,
     averaging,
     batches,
     consistency_step,
@@ -23,10 +22,10 @@ from sgan_jax.training import (
     optimizers,
     pseudo_labels,
     released_sgan_step,
-    rendered,
     sgan_step,
     state,
     supervised_step,
+    views,
 )
 
 
@@ -102,7 +101,7 @@ def _classifier_step(
     classifier, tx = given.networks.discriminator, _adam(config, config.optim.learning_rate, steps)
     prior = class_frequencies(given.class_counts)
     logit_offset = config.optim.logit_adjustment * np.log(prior)[None, :]
-    weak = _first_views(given, config)
+    weak = views.make_first_views(config, given.two_theta_deg, given.layout)
     if method == "supervised":
         return supervised_step.make_supervised_step(classifier, tx, weak, logit_offset=logit_offset)
     options = consistency_step.Consistency(
@@ -119,7 +118,7 @@ def _classifier_step(
         classifier,
         tx,
         weak,
-        _views(given, config.strong),
+        views.make_views(config.strong, given.two_theta_deg),
         options,
         prior=prior,
         first_step=first_step,
@@ -149,7 +148,7 @@ def _pretrain(config: ml_collections.ConfigDict, given: Given) -> Training:
         classifier,
         projector,
         tx,
-        _views(given, config.strong),
+        views.make_views(config.strong, given.two_theta_deg),
         temperature=config.pretrain.temperature,
         labelled_weight=config.pretrain.labelled_weight,
     )
@@ -160,7 +159,10 @@ def _pretrain(config: ml_collections.ConfigDict, given: Given) -> Training:
 def _sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
     txs = _two_optimizers(config, given)
     step = sgan_step.make_sgan_step(
-        *given.networks, txs, generators.LATENT, _first_views(given, config)
+        *given.networks,
+        txs,
+        generators.LATENT,
+        views.make_first_views(config, given.two_theta_deg, given.layout),
     )
     return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
 
@@ -168,7 +170,10 @@ def _sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
 def _feature_matching(config: ml_collections.ConfigDict, given: Given) -> Training:
     txs = _two_optimizers(config, given)
     step = feature_matching_step.make_feature_matching_step(
-        *given.networks, txs, generators.LATENT, _first_views(given, config)
+        *given.networks,
+        txs,
+        generators.LATENT,
+        views.make_first_views(config, given.two_theta_deg, given.layout),
     )
     return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
 
@@ -184,7 +189,7 @@ def _released_sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
         *given.networks,
         txs,
         generators.LATENT,
-        _first_views(given, config),
+        views.make_first_views(config, given.two_theta_deg, given.layout),
         soft_labels=config.gan.soft_labels,
         steps_per_epoch=batches.total_steps(
             steps=0, epochs=1, part_size=given.unlabelled, global_batch=given.global_batch
@@ -224,46 +229,4 @@ def _adam(
         schedule=config.optim.schedule,
         warmup_steps=config.optim.warmup_steps,
         total_steps=total_steps,
-    )
-
-
-def _first_views(given: Given, config: ml_collections.ConfigDict) -> augment.Augment:
-    """Return what becomes of patterns by config.augment, or by config.render of crystals."""
-    if given.layout is None:
-        return _views(given, config.augment)
-    fields = config.render
-    return rendered.make_view(
-        given.two_theta_deg,
-        given.layout,
-        rendered.Ranges(
-            share=fields.share,
-            strain=fields.strain,
-            zero_shift_deg=fields.zero_shift_deg,
-            displacement_deg=fields.displacement_deg,
-            orientation=fields.orientation,
-            impurity=fields.impurity,
-            background=fields.background,
-            background_left=fields.background_left,
-            noise=fields.noise,
-            missing_deg=fields.missing_deg,
-        ),
-        offset=config.data.intensity_offset,
-    )
-
-
-def _views(given: Given, strengths: ml_collections.ConfigDict) -> augment.Augment:
-    """Return the augmentation of config.augment or config.strong."""
-    return augment.make_augment(
-        given.two_theta_deg,
-        augment.Strengths(
-            strain=strengths.strain,
-            zero_shift_deg=strengths.zero_shift_deg,
-            displacement_deg=strengths.displacement_deg,
-            broadening_deg=strengths.broadening_deg,
-            texture=strengths.texture,
-            impurity=strengths.impurity,
-            background=strengths.background,
-            noise=strengths.noise,
-            missing_deg=strengths.missing_deg,
-        ),
     )
