@@ -1,4 +1,4 @@
-"""Views of a data set's patterns are of the patterns that were asked for, as training shows them."""
+"""Views of a data set: of the patterns that were asked for, as the training shows them."""
 
 import numpy as np
 import pytest
