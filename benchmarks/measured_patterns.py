@@ -36,11 +36,13 @@ def main() -> None:
     arguments = parser.parse_args()
     index = json.loads((arguments.folder / "index.json").read_text())
     entries = [entry for entry in index if entry["radiation"] == NEUTRON]
-    results = {"patterns": len(entries)}
+    results: dict[str, Any] = {"patterns": len(entries)}
     for name in ("model", "control"):
         if where := getattr(arguments, name):
             print(name, where)
-            results[name] = evaluate(sgan_jax.load(where), arguments.folder, entries)
+            model = sgan_jax.load(where)
+            results.setdefault("task", model.task)
+            results[name] = evaluate(model, arguments.folder, entries)
     print(json.dumps(results))
 
 

@@ -1,8 +1,6 @@
-r"""The models of the package, for measured patterns: all lattices, or all 230 space groups.
+r"""The package's models for measured patterns: `bl`, `sg` (230 groups); `..._plain` without views.
 
-Real crystals that anybody may have and synthetic ones, each seen anew at every step as another
-instrument would measure another sample of it (`render`). `:sg_plain` is the control without that:
-one instrument's clean patterns.
+Real crystals and synthetic ones, each seen at every step as another instrument would see it.
 
     python -m sgan_jax.main --config=configs/measured.py:sg --workdir=runs/measured_sg \
         --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -18,10 +16,9 @@ def get_config(model: str = "sg"):
     if task == "sg":
         experiment.task.classes = "all"
     experiment.data.source = "synthetic:15000+cif"
-    experiment.data.cif_path = "open_crystals.zip"  # give the path of yours
+    experiment.data.cif_path = "open_crystals.zip"
     experiment.render.on = not plain
-    experiment.optim.learning_rate = 1e-3
-    experiment.optim.schedule = "cosine"
+    experiment.optim.learning_rate, experiment.optim.schedule = 1e-3, "cosine"
     experiment.optim.warmup_steps = 500
     experiment.optim.weight_decay = 0.01
     experiment.optim.clip_norm = 10.0

@@ -1,0 +1,107 @@
+"""The model card of the package's models: what they know, how well, and their limits."""
+
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sgan_jax.answers import saved_model
+
+CARD = pathlib.Path(__file__).with_name("model_card.md")
+
+
+def card(runs: Sequence[pathlib.Path], measured: Sequence[Mapping[str, Any]]) -> str:
+    """Return the card of exported runs, Markdown.
+
+    Args:
+      runs: folders; with test_metrics.json, confidence.json and, where there is one,
+        robustness.json.
+      measured: what benchmarks/measured_patterns.py says of their models.
+    """
+    by_task = {_read(run / "config.json")["task"]["name"]: run for run in runs}
+    first = _read(runs[0] / "config.json")
+    said = (_robustness(task, run) for task, run in by_task.items())
+    return CARD.read_text(encoding="utf-8").format(
+        commands="\n".join(_command(task, run) for task, run in by_task.items()),
+        synthetic=first["data"]["source"].partition(":")[2].partition("+")[0],
+        accuracy=_accuracy_table(by_task),
+        patterns=measured[0]["patterns"] if measured else "no",
+        measured=_measured_table(measured),
+        robustness="\n".join(filter(None, said)),
+        checksums="\n".join(f"- `{task}`: `{_checksum(task)}`" for task in by_task),
+    )
+
+
+def _command(task: str, run: pathlib.Path) -> str:
+    steps = _read(run / "config.json")["train"]["steps"]
+    options = f"--config=configs/measured.py:{task} --config.train.steps={steps}"
+    return f"python -m sgan_jax.main {options} --workdir=runs/measured_{task}"
+
+
+def _accuracy_table(runs: dict[str, pathlib.Path]) -> str:
+    """Return top-1, top-5, calibration error and coverage of each run."""
+    titles = ("", "classes", "top-1", "top-5", "patterns", "error of confidence")
+    titles += ("90 % sets hold", "classes in a set")
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for task, run in runs.items():
+        metrics, confidence = _read(run / "test_metrics.json"), _read(run / "confidence.json")
+        for kind in ("as_simulated", "as_distorted"):
+            found = confidence[kind]
+            if found is None:
+                continue
+            top = (
+                [f"{100 * metrics[x]:.1f}" for x in ("top1", "top5")]
+                if kind == "as_simulated"
+                else ["", ""]
+            )
+            (sets,) = (x for x in found["sets"] if x["coverage"] == 0.9)
+            name = "as simulated" if kind == "as_simulated" else "as in training"
+            cells = (f"`{task}`", len(metrics["classes"]), *top, name, f"{found['ece_after']:.3f}")
+            cells += (f"{100 * sets['covered']:.1f} %", f"{sets['mean_size']:.1f}")
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def _measured_table(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the answers for measured patterns, per cent."""
+    kinds = {
+        "lattice_1": "lattice first",
+        "lattice_3": "in the first 3",
+        "group_1": "extinction group first",
+        "group_5": "in the first 5",
+        "in_set_90": "in the 90 % set",
+        "refused": "refused",
+    }
+    lines = [f"| | {' | '.join(kinds.values())} |", "|---" * (len(kinds) + 1) + "|"]
+    for results in found:
+        for name in ("model", "control"):
+            if name in results:
+                title = f"`{results['task']}`" if name == "model" else "plain"
+                numbers = (f"{100 * results[name][kind]:.0f}" for kind in kinds)
+                lines.append(f"| {title} | {' | '.join(numbers)} |")
+    return "\n".join(lines)
+
+
+def _robustness(task: str, run: pathlib.Path) -> str:
+    """Return the sentence on robustness, '' where it was not measured."""
+    path = run / "robustness.json"
+    if not path.exists():
+        return ""
+    said = ", ".join(
+        f"{curve['name']} {curve['lost_points']:.1f} ({curve['limit_points']:g} allowed)"
+        for curve in _read(path)["curves"]
+    )
+    return f"Points of accuracy that `{task}` loses on simulated test patterns, at most: {said}."
+
+
+def _checksum(task: str) -> str:
+    """Return the SHA-256 of a model's parameters."""
+    return hashlib.sha256(
+        (saved_model.PACKAGED / task / saved_model.PARAMS).read_bytes()
+    ).hexdigest()
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    """Return a JSON file's content."""
+    return json.loads(path.read_text())

@@ -1,0 +1,111 @@
+"""docs/STUDY.md: its tables, its bars and its figure, from the records in docs/study/."""
+
+import pathlib
+import statistics
+from collections.abc import Mapping
+
+from sgan_jax.evaluation import accuracy_figure, study
+
+PERCENTS = (5, 10, 25, 50)
+ROWS = {  # of configs/study.py
+    "supervised": "1 supervised, as the paper",
+    "augmented": "2 supervised with views: the control",
+    "sgan": "3 SGAN, the paper's equations",
+    "sgan_views": "3 ... with views",
+    "released": "4 SGAN as the released program",
+    "released_views": "4 ... with views",
+    "feature_matching": "5 SGAN, feature matching",
+    "feature_matching_views": "5 ... with views",
+    "consistency": "6 FreeMatch, physical views",
+    "pretrain_supervised": "7 SimCLR, then supervised with views",
+    "pretrain_consistency": "8 SimCLR, then FreeMatch",
+}
+TITLES = {"bl": "Bravais lattices", "sg": "space groups"}
+PAPER = {  # Table 4 of the paper, %
+    ("bl", "supervised"): (61, 68, 76, 82),
+    ("bl", "SGAN"): (70, 74, 80, 85),
+    ("sg", "supervised"): (54, 61, 68, 75),
+    ("sg", "SGAN"): (60, 65, 72, 78),
+}
+# What counts: (task, percent, row that should be above, the other row, by how many points).
+BARS = (
+    ("bl", 5, "sgan", "supervised", 3),
+    ("bl", 5, "best", "sgan", 3),
+    ("bl", 5, "best", "augmented", 2),
+    ("bl", 10, "best", "sgan", 2),
+    ("sg", 5, "sgan", "supervised", 0),
+    ("sg", 5, "best", "sgan", 0),
+    ("sg", 5, "best", "augmented", 0),
+)
+
+
+def write(docs: pathlib.Path) -> int:
+    """Write the page and the picture in a folder; return of how many runs they tell."""
+    cells = study.read(docs / "study")
+    path = docs / "STUDY.md"
+    page = path.read_text()
+    for split in ("random", "structure_type"):
+        columns = [(task, split, percent) for task in ("bl", "sg") for percent in PERCENTS]
+        page = study.fill(page, f"{split} table", study.table(cells, ROWS, columns))
+    page = study.fill(page, "paper table", paper_table(cells))
+    page = study.fill(page, "bars", bars_table(cells))
+    path.write_text(page)
+    panels = [accuracy_figure.Panel(title, series(cells, task)) for task, title in TITLES.items()]
+    figure = accuracy_figure.accuracy_over_labelled(panels)
+    (docs / "study").mkdir(exist_ok=True)
+    figure.savefig(docs / "study/accuracy.png", dpi=150)
+    return sum(map(len, cells.values()))
+
+
+def series(cells: study.Cells, task: str) -> list[accuracy_figure.Series]:
+    """Return a line for each row that has been run on the random split."""
+    lines = []
+    for row, title in ROWS.items():
+        points = []
+        for percent in PERCENTS:
+            if runs := cells.get((row, task, "random", percent)):
+                values = [run["top1"] for run in runs]
+                points.append((percent, *study.mean_and_deviation(values)))
+        if points:
+            lines.append(accuracy_figure.Series(title, points))
+    return lines
+
+
+def paper_table(cells: study.Cells) -> str:
+    """Return Table 4 as the paper prints it, beside ours."""
+    lines = ["| | 5 % | 10 % | 25 % | 50 % |", "|---|---|---|---|---|"]
+    for (task, method), values in PAPER.items():
+        ours = [cells.get((method.lower(), task, "random", percent), ()) for percent in PERCENTS]
+        texts = [f"{a} / {study.cell_text(runs)}" for a, runs in zip(values, ours, strict=True)]
+        lines.append(f"| {TITLES[task]}, {method}: paper / ours | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def bars_table(cells: study.Cells) -> str:
+    """Return the bars, each with what was measured."""
+    lines = ["| task | labelled | difference | bar | measured | |", "|---|---|---|---|---|---|"]
+    for task, percent, row, other, points in BARS:
+        of = {name: cells.get((name, task, "random", percent), ()) for name in ROWS}
+        name = best(of) if row == "best" else row
+        found = study.difference(of.get(name, ()), of[other])
+        if found is None:
+            measured, verdict = "not run", ""
+        else:
+            measured = f"{100 * found.value:+.1f} ± {100 * found.error:.1f}"
+            met = found.is_clear() and found.value >= points / 100
+            verdict = "met" if met else "not met"
+        title = f"best (`{name}`)" if row == "best" and name else row
+        lines.append(
+            f"| `{task}` | {percent} % | {title} - {other} | {points} | {measured} | {verdict} |"
+        )
+    return "\n".join(lines)
+
+
+def best(cells: Mapping[str, study.Runs]) -> str:
+    """Return the row that is best on the validation part: the test part is for no choice."""
+    means = {
+        row: statistics.fmean(run["validation_top1"] for run in runs)
+        for row, runs in cells.items()
+        if len(runs) > 1
+    }
+    return max(means, key=means.__getitem__, default="")
