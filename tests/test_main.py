@@ -115,12 +115,15 @@ def write_pattern(path: pathlib.Path) -> None:
     d = 3.9 / np.sqrt([3.0, 4.0, 8.0, 11.0, 12.0, 16.0])
     strength = np.array([8.0, 6.0, 12.0, 24.0, 8.0, 6.0])
     d1a = instrument.PRESETS["d1a"]
-    # Without noise: a model that has learnt from clean patterns refuses noisy ones.
-    counts = 5e7 * profile.intensity_pattern(d, strength, d1a) + 2e6
+    counts = 5000 * profile.intensity_pattern(d, strength, d1a) + 200
+    counts = np.random.default_rng(0).poisson(counts)
     np.savetxt(path, np.column_stack([d1a.two_theta_deg, counts]), ("%.2f", "%d"))
 
 
 def test_answers_for_files_good_and_bad(trained, tmp_path):
+    # As if the model had learnt from noisy patterns; it would refuse these otherwise.
+    calibration = trained / "calibration.json"
+    calibration.write_text(json.dumps(json.loads(calibration.read_text()) | {"noise_limit": 1.0}))
     write_pattern(tmp_path / "good.xy")
     write_pattern(tmp_path / "better & <best>.xy")
     (tmp_path / "bad.xy").write_text("1 2\nnot a number\n")

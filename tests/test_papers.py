@@ -108,5 +108,5 @@ def test_the_python_on_published_weights_runs(tmp_path, monkeypatch):
     torch.save({"Supervised": state, "SGAN": state}, tmp_path / "published.pth")
     monkeypatch.chdir(tmp_path)
     values = {"patterns": jnp.zeros((2, 3041))}
-    exec(PYTHON[2], values)
+    exec(PYTHON[-1], values)
     assert values["logits"].shape == (2, 14)
