@@ -12,7 +12,8 @@ def join(lattices: Answer, groups: Answer) -> Answer:
     second one's; the set holds both. Where the groups' best lattice is another than the first
     model's, the words say so. It is refused where either is.
     """
-    words = " ".join(filter(None, [lattices.words, groups.words]))
+    said = {"The model of lattices": lattices.words, "The model of groups": groups.words}
+    words = " ".join(f"{who}: {what}" for who, what in said.items() if what)
     first, other = lattices.bravais[:1], groups.bravais[:1]
     if first and other and first[0][0] != other[0][0]:
         words += (

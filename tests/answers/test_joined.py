@@ -23,7 +23,9 @@ def test_each_model_says_what_it_knows():
     assert both.space_groups == groups.space_groups
     assert both.extinction_groups == groups.extinction_groups
     assert both.prediction_set == ["orthorhombic (P)", *groups.prediction_set]
-    assert both.words == f"Lattice words. {groups.words}"
+    assert both.words == (
+        f"The model of lattices: Lattice words. The model of groups: {groups.words}"
+    )
     assert not both.refused and both.reason is None
 
 
