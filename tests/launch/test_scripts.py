@@ -116,7 +116,9 @@ def test_local_says_how_it_is_used(stage, arguments):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_local_tells_all_processes_to_end_and_waits_for_them(stage, signum):
     out, environment = stage
-    launcher = subprocess.Popen([ROOT / "launch/local.sh", "2"], env=environment | {"WAIT": "1"})
+    # Tests in the background of a script ignore Ctrl-C, and so would all that they start.
+    command = ["env", "--default-signal=INT", ROOT / "launch/local.sh", "2"]
+    launcher = subprocess.Popen(command, env=environment | {"WAIT": "1"})
     deadline = time.monotonic() + 30
     while len(list(out.glob("ready-*"))) < 2:
         assert time.monotonic() < deadline
