@@ -21,6 +21,7 @@ import numpy as np
 
 from sgan_jax import config as configuration
 from sgan_jax.diffraction import instrument
+from sgan_jax.study_rows import ROWS
 from sgan_jax.training import augment, experiment, methods, state
 
 TWO_THETA_DEG = instrument.PRESETS["nist2022"].two_theta_deg
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("--rows", help="of configs/study.py; all where not given")
     arguments = parser.parse_args()
     study = load_study()
-    rows = ["supervised", *study.METHODS]
+    rows = list(ROWS)
     if arguments.rows:
         rows = ["supervised", *arguments.rows.split(",")]
     rows = list(dict.fromkeys(rows))  # 'supervised' once: the others are compared with it

@@ -5,21 +5,10 @@ import statistics
 from collections.abc import Mapping
 
 from sgan_jax.evaluation import accuracy_figure, study
+from sgan_jax.study_rows import ROWS
 
 PERCENTS = (5, 10, 25, 50)
-ROWS = {  # of configs/study.py
-    "supervised": "1 supervised, as the paper",
-    "augmented": "2 supervised with views: the control",
-    "sgan": "3 SGAN, the paper's equations",
-    "sgan_views": "3 ... with views",
-    "released": "4 SGAN as the released program",
-    "released_views": "4 ... with views",
-    "feature_matching": "5 SGAN, feature matching",
-    "feature_matching_views": "5 ... with views",
-    "consistency": "6 FreeMatch, physical views",
-    "pretrain_supervised": "7 SimCLR, then supervised with views",
-    "pretrain_consistency": "8 SimCLR, then FreeMatch",
-}
+TITLES_OF_ROWS = {name: row.title for name, row in ROWS.items()}
 TITLES = {"bl": "Bravais lattices", "sg": "space groups"}
 PAPER = {  # Table 4 of the paper, %
     ("bl", "supervised"): (61, 68, 76, 82),
@@ -46,7 +35,7 @@ def write(docs: pathlib.Path) -> int:
     page = path.read_text()
     for split in ("random", "structure_type"):
         columns = [(task, split, percent) for task in ("bl", "sg") for percent in PERCENTS]
-        page = study.fill(page, f"{split} table", study.table(cells, ROWS, columns))
+        page = study.fill(page, f"{split} table", study.table(cells, TITLES_OF_ROWS, columns))
     page = study.fill(page, "paper table", paper_table(cells))
     page = study.fill(page, "bars", bars_table(cells))
     path.write_text(page)
@@ -60,7 +49,7 @@ def write(docs: pathlib.Path) -> int:
 def series(cells: study.Cells, task: str) -> list[accuracy_figure.Series]:
     """Return a line for each row that has been run on the random split."""
     lines = []
-    for row, title in ROWS.items():
+    for row, title in TITLES_OF_ROWS.items():
         points = []
         for percent in PERCENTS:
             if runs := cells.get((row, task, "random", percent)):

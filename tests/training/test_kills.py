@@ -20,7 +20,8 @@ def kill_at_random(runs, workdir, moment):
     if moment.random() < 0.2:
         time.sleep(moment.uniform(0, 2))
     else:
-        more = len(metrics(workdir)) + moment.randrange(1, 8)
+        # A few lines each time, so that most of the ten find it training.
+        more = len(metrics(workdir)) + moment.randrange(1, 4)
         while len(metrics(workdir)) < more and run.poll() is None:
             time.sleep(0.001)
         time.sleep(moment.uniform(0, 0.05))
@@ -42,8 +43,7 @@ def count_kills_in_training(runs, whole, workdir, seed):
 
 
 def test_a_run_killed_at_ten_random_moments_ends_like_one_that_was_not(runs, whole, tmp_path):
-    # How many of the ten find it training is a matter of the machine's speed; 3 were seen.
-    assert count_kills_in_training(runs, whole, tmp_path / "run", seed=1) >= 2
+    assert count_kills_in_training(runs, whole, tmp_path / "run", seed=1) >= 4
 
 
 @pytest.mark.slow

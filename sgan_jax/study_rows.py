@@ -1,0 +1,56 @@
+"""The rows of the study's table (docs/STUDY.md): what each is, and how it is trained."""
+
+from typing import Any, NamedTuple
+
+
+class Row(NamedTuple):
+    """A method with its settings.
+
+    Attributes:
+      title: in the tables.
+      method: `config.method`.
+      steps: that 20 minutes of one core hold (benchmarks/method_steps.py).
+      settings: of its own, by their dotted names.
+    """
+
+    title: str
+    method: str
+    steps: int
+    settings: dict[str, Any]
+
+
+_VIEWS = {"augment.strain": 0.03, "augment.zero_shift_deg": 0.1}
+_GENERATOR = {"optim.generator_learning_rate": 3e-4}
+_RELEASED = _GENERATOR | {
+    "gan.real_fake_head": True,
+    "gan.soft_labels": True,
+    "gan.optimizers": "three",
+    "model.projection_shortcuts": True,
+    "model.dropout": 0.05,
+    "optim.eps": 1e-4,
+    "data.intensity_offset": 1e-3,
+}
+_MOMENTUM = {"consistency.momentum": 0.99}
+
+ROWS = {
+    "supervised": Row("1 supervised, as the paper", "supervised", 12_000, {}),
+    "augmented": Row("2 supervised with views: the control", "supervised", 12_000, _VIEWS),
+    "sgan": Row("3 SGAN, the paper's equations", "sgan", 2_900, _GENERATOR),
+    "sgan_views": Row("3 ... with views", "sgan", 2_900, _GENERATOR | _VIEWS),
+    "released": Row("4 SGAN as the released program", "sgan", 2_800, _RELEASED),
+    "released_views": Row("4 ... with views", "sgan", 2_800, _RELEASED | _VIEWS),
+    "feature_matching": Row("5 SGAN, feature matching", "feature_matching", 2_700, _GENERATOR),
+    "feature_matching_views": Row(
+        "5 ... with views", "feature_matching", 2_700, _GENERATOR | _VIEWS
+    ),
+    "consistency": Row("6 FreeMatch, physical views", "consistency", 10_000, _MOMENTUM),
+    "pretrain_supervised": Row(
+        "7 SimCLR, then supervised with views",
+        "pretrain",
+        7_000,
+        {"pretrain.then": "supervised"},
+    ),
+    "pretrain_consistency": Row(
+        "8 SimCLR, then FreeMatch", "pretrain", 7_000, {"pretrain.then": "consistency"} | _MOMENTUM
+    ),
+}
