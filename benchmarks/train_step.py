@@ -1,6 +1,6 @@
 """How fast a training step is, beside torch and beside the floor of its arithmetic.
 
-python benchmarks/train_step.py [--repeats=10] [--threads=2]
+python benchmarks/train_step.py [--repeats=20] [--threads=2]
 
 Times one supervised step (batch 64, with and without the stem's pool) and one SGAN step (32
 labelled, 32 unlabelled, 32 generated) of the program itself, optimiser included, data loading not;
@@ -185,7 +185,7 @@ def compare(method: str, stem_pool: bool, batch: int, repeats: int) -> dict[str,
 def main() -> None:
     """Print the three comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     # XLA starts as many threads as the process may use cores.

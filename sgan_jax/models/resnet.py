@@ -1,14 +1,14 @@
 """ResNet1D: the classifier, which is also the discriminator (section 2.3 of the paper)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from sgan_jax.models import activations, convolution, layers
+from sgan_jax.models import activations, convolution, layers, stem
 from sgan_jax.models.dropout import Dropout
-from sgan_jax.models.stem import Stem
 
 Array = jax.Array
 
@@ -31,6 +31,7 @@ class ResidualBlock(nn.Module):
     the second. The shortcut is a 1x1 convolution -> LayerNorm where there is a projection.
     """
 
+    channels: int  # of the input
     features: int
     kernel_size: int
     stride: int
@@ -38,23 +39,33 @@ class ResidualBlock(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool) -> Array:
-        """Map [B, L, C] to [B, ceil(L / stride), features]."""
-        kernel1 = layers.ConvKernel(self.kernel_size, self.features, name="conv1")(x.shape[-1])
+    def __call__(self, on_input: Callable[[Callable], Any], *, train: bool) -> Array:
+        """Map [B, L, C] to [B, ceil(L / stride), features].
+
+        `on_input` applies a function to the input: the stem's is too large to be handed over.
+        """
+        kernel1 = layers.ConvKernel(self.kernel_size, self.features, name="conv1")(self.channels)
+        half = self.kernel_size // 2
         if self.projection:
-            shortcut = layers.ConvKernel(1, self.features, name="shortcut_conv")(x.shape[-1])
-            y, x = convolution.conv_and_shortcut(x, kernel1, shortcut, self.stride)
+            shortcut = layers.ConvKernel(1, self.features, name="shortcut_conv")(self.channels)
+            y, x = on_input(
+                lambda x: convolution.conv_and_shortcut(x, kernel1, shortcut, self.stride)
+            )
             x = layers.LayerNorm(name="shortcut_norm")(x)
         else:
-            y = convolution.conv(x, kernel1, padding=self.kernel_size // 2)
+            y, x = on_input(lambda x: (convolution.conv(x, kernel1, padding=half), x))
         y = Dropout(self.dropout)(y, train=train)
         y = layers.LayerNorm(name="norm1")(y, gelu=True)
 
         kernel2 = layers.ConvKernel(self.kernel_size, self.features, name="conv2")(self.features)
-        y = convolution.conv(y, kernel2, padding=self.kernel_size // 2)
+        y = convolution.conv(y, kernel2, padding=half)
         y = Dropout(self.dropout)(y, train=train)
         y = layers.LayerNorm(name="norm2")(y)
         return activations.gelu(x + y)
+
+
+def _on(x):
+    return lambda function: function(x)
 
 
 class ResNet1D(nn.Module):
@@ -80,17 +91,22 @@ class ResNet1D(nn.Module):
             # Not at 0, where the slope of a root is infinite.
             x = jnp.maximum(x, 1e-6) ** self.input_power
         x = x.astype(self.dtype)
-        x = Stem(self.stem_pool, STAGES[0][2], self.dropout, name="stem")(x, train=train)
+        on_input = stem.Stem(self.stem_pool, STAGES[0][2], self.dropout, name="stem")(
+            x, train=train
+        )
+        channels = stem.CHANNELS
         for stage, (features, kernel_size, stride) in enumerate(STAGES, 1):
             for block in (1, 2):
                 x = ResidualBlock(
+                    channels,
                     features,
                     kernel_size,
                     stride=stride if block == 1 else 1,
                     projection=block == 1 or self.projection_shortcuts,
                     dropout=self.dropout,
                     name=f"stage{stage}_block{block}",
-                )(x, train=train)
+                )(on_input, train=train)
+                on_input, channels = _on(x), features
         features = jnp.max(x, axis=1).astype(jnp.float32)
         logits = layers.Dense(self.classes, name="class_head")(features)
         real_fake = None

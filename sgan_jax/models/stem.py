@@ -1,6 +1,8 @@
 """The stem of the classifier: one channel to 32, and the paper's max pool."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +21,9 @@ PART = 8  # examples at a time on CPU
 class Stem(nn.Module):
     """Convolution -> dropout -> LayerNorm -> GELU (-> max pool 7, stride 7, padding 3).
 
-    Without the pool the result is filled with zeros to a multiple of `fill_to` points: part of the
-    padding of the next convolution, which would cost a copy there.
+    Without the pool the result, y [B, about P - 12, 32], is the network's largest array by far, and
+    it is filled with zeros to a multiple of `fill_to` points: part of the padding of the next
+    convolution, which would cost a copy there. With it y is [B, (P - 13) // 7 + 1, 32].
     """
 
     pool: bool
@@ -28,8 +31,12 @@ class Stem(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, x: Array, *, train: bool) -> Array:
-        """Map [B, P] to [B, (P - 13) // 7 + 1 or about P - 12, 32]."""
+    def __call__(self, x: Array, *, train: bool) -> Callable[[Callable[[Array], Any]], Any]:
+        """Take patterns [B, P]; return what applies a function of y, one example at a time or all.
+
+        The function is the next convolution. On CPU it is applied to a few examples at a time, so
+        that the large y need never be whole.
+        """
         points = x.shape[1] - KERNEL + 1
         # Points are computed in groups: the pool's windows, padding included, or `fill_to`.
         group, before = (POOL, POOL // 2) if self.pool else (self.fill_to, 0)
@@ -51,30 +58,33 @@ class Stem(nn.Module):
             if self.pool:
                 y, windows = y.reshape(-1, group, CHANNELS), jnp.broadcast_to(inside, y.shape[:3])
                 y = pooling.layer_norm_gelu_max(y, windows.reshape(-1, group), scale, bias)
-            else:
-                y = layer_norm.layer_norm(y.reshape(-1, CHANNELS), scale, bias, gelu=True)
-            return y.reshape(len(x), -1, CHANNELS)
+                return y.reshape(len(x), -1, CHANNELS)
+            y = layer_norm.layer_norm(y.reshape(-1, CHANNELS), scale, bias, gelu=True)
+            y = y.reshape(len(x), -1, CHANNELS)
+            fill = jnp.zeros((len(x), groups * group - points, CHANNELS), y.dtype)
+            return lax.dynamic_update_slice(y, fill, (0, points, 0))
 
-        y = _in_parts(part, x, words, elements=groups * group * CHANNELS)
+        elements = groups * group * CHANNELS
         if self.pool:
-            return y
-        fill = jnp.zeros((len(x), groups * group - points, CHANNELS), y.dtype)
-        return lax.dynamic_update_slice(y, fill, (0, points, 0))
+            y = _in_parts(part, lambda y: y, x, words, elements=elements)
+            return lambda then: then(y)
+        return lambda then: _in_parts(part, then, x, words, elements=elements)
 
 
-def _in_parts(part, x, words, *, elements):
-    """Return part(x, words), on CPU computed for `PART` examples at a time, and so its gradient.
+def _in_parts(part, then, x, words, *, elements):
+    """Return then(part(x, words)), on CPU of `PART` examples at a time, and so its gradient.
 
     The stem's arrays are the network's largest. Of a whole batch they leave the caches at every
     step from one to the next, and the kernel clears fresh memory for each; of a few examples they
-    stay. The gradient computes them again, which is cheaper than to read them. The masks are those
-    of the whole batch, of so many elements an example.
+    stay. The gradient computes those of `part` again, which is cheaper than to read them. The masks
+    are those of the whole batch, of so many elements an example.
     """
     size = math.gcd(len(x), PART)
     parts = len(x) // size
     if parts == 1 or jax.default_backend() != "cpu":
-        return part(x, words)
+        return then(part(x, words))
     words = dropout.words_of_parts(words, parts, size * elements)
     x = x.reshape(parts, size, -1)
-    y = lax.map(lambda of_part: jax.checkpoint(part, prevent_cse=False)(*of_part), (x, words))
-    return y.reshape(parts * size, *y.shape[2:])
+    again = jax.checkpoint(lambda x, words: then(part(x, words)), prevent_cse=False)
+    y = lax.map(lambda of_part: again(*of_part), (x, words))
+    return jax.tree.map(lambda y: y.reshape(parts * size, *y.shape[2:]), y)
