@@ -18,10 +18,10 @@ class LongWaves(NamedTuple):
     """The long waves of a cell's atoms; `long_waves` makes it.
 
     Attributes:
-      waves: one of each pair h, -h, float64 [q, 3].
+      waves: one of each pair h, -h, int [q, 3]; without those that the centring makes vanish.
       cartesian: the same in Å⁻¹, times what atoms move for a unit of the gradient [q, 3].
-      mean: float64 [kinds, N], the mean over the atoms of each element.
-      chosen: int [n], the atoms that may move.
+      mean: float64 [kinds, N], the mean over the atoms of each element, in one primitive cell.
+      chosen: int [n], the atoms of these that may move.
       kind: int [n], their elements.
     """
 
@@ -33,30 +33,48 @@ class LongWaves(NamedTuple):
 
     def push(self, atoms: np.ndarray) -> np.ndarray:
         """Return by how much to move the chosen ones of atoms [N, 3], Cartesian in Å [n, 3]."""
-        phases = np.exp(2j * np.pi * (atoms @ self.waves.T))  # [N, q]
+        phases = self.phases(atoms)
         means = self.mean @ phases  # [kinds, q]
         slopes = (means[self.kind].conj() * phases[self.chosen]).imag  # [n, q]
         return slopes @ self.cartesian
 
+    def phases(self, atoms: np.ndarray) -> np.ndarray:
+        """Return exp 2πi(h·x) of atoms [N, 3], complex [N, q].
 
-def long_waves(basis: np.ndarray, kind_of_atom: np.ndarray, chosen: np.ndarray) -> LongWaves:
+        As products over the axes: the exponentials of a few multiples of each coordinate are far
+        fewer than the waves.
+        """
+        most = np.abs(self.waves).max(axis=0, initial=0)
+        product = np.ones((len(atoms), len(self.waves)), complex)
+        for axis, limit in enumerate(most):
+            multiples = atoms[:, axis, None] * np.arange(-limit, limit + 1)
+            product *= np.exp(2j * np.pi * multiples)[:, self.waves[:, axis] + limit]
+        return product
+
+
+def long_waves(
+    basis: np.ndarray, kind_of_atom: np.ndarray, chosen: np.ndarray, centrings: np.ndarray
+) -> LongWaves:
     """Return the long waves of a cell.
 
     Args:
       basis: of the cell, columns in Å [3, 3].
-      kind_of_atom: int [N], the element of each atom, from 0.
-      chosen: int [n], the atoms that may move.
+      kind_of_atom: int [N], the element of each atom of one primitive cell, from 0.
+      chosen: int [n], the atoms of these that may move.
+      centrings: the lattice points of the cell, float64 [m, 3].
     """
     most = (np.linalg.norm(basis, axis=0) / LONGEST_ANGSTROM).astype(int)  # |h| = |a·h| <= a/d
     ranges = [range(most[0] + 1), *(range(-limit, limit + 1) for limit in most[1:])]
-    waves = np.array(list(itertools.product(*ranges)), np.float64)
-    waves = waves[waves @ [1e6, 1e3, 1.0] > 0]
+    waves = np.array(list(itertools.product(*ranges)))
+    waves = waves[waves @ [1_000_000, 1_000, 1] > 0]
     cartesian = waves @ np.linalg.inv(basis)
     long = (cartesian**2).sum(axis=1) < 1 / LONGEST_ANGSTROM**2
+    turns = waves @ centrings.T
+    present = long & (np.abs(turns - turns.round()) < 1e-6).all(axis=1)
     is_kind = kind_of_atom == np.arange(kind_of_atom.max() + 1)[:, None]
     return LongWaves(
-        waves=waves[long],
-        cartesian=cartesian[long] * (4 * np.pi * _STEP / max(long.sum(), 1)),
+        waves=waves[present],
+        cartesian=cartesian[present] * (4 * np.pi * _STEP / max(long.sum(), 1)),
         mean=is_kind / is_kind.sum(axis=1, keepdims=True),
         chosen=chosen,
         kind=kind_of_atom[chosen],

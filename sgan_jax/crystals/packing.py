@@ -23,7 +23,8 @@ class Orbits(NamedTuple):
       first: int [n], the atom of each orbit that is its site.
       rotations: float64 [N, 3, 3], the operation that makes each atom from its orbit's site.
       translations: float64 [N, 3].
-      primitive: int [N / lattice points], the atoms of one primitive cell.
+      primitive: int [N / lattice points], the atoms of one primitive cell, the sites among them.
+      centrings: float64 [lattice points, 3].
       origins: float64 [n, 3]; a site is origin + directions·free.
       directions: float64 [n, 3, 3], columns of zeros where there are fewer than three.
       free: float64 [n, 3, 3]; free·displacement is the change of the free numbers.
@@ -34,6 +35,7 @@ class Orbits(NamedTuple):
     rotations: np.ndarray
     translations: np.ndarray
     primitive: np.ndarray
+    centrings: np.ndarray
     origins: np.ndarray
     directions: np.ndarray
     free: np.ndarray
@@ -65,6 +67,7 @@ def orbits(space_group_number: int, positions: list[int]) -> Orbits:
         rotations=group.rotations[operations].astype(np.float64),
         translations=group.translations[operations],
         primitive=np.flatnonzero(np.concatenate([position.primitive for position in chosen])),
+        centrings=group.translations[(group.rotations == np.eye(3)).all(axis=(1, 2))],
         origins=np.array([position.origin for position in chosen]),
         directions=directions,
         free=free,
@@ -94,12 +97,14 @@ def spread(
     """
     inverse = np.linalg.inv(basis)
     shifts = _shifts(basis, _NEARER_IMAGE * usual.max())
-    waves = even_filling.long_waves(basis, kind[placed.site_index], placed.first)
+    kinds = kind[placed.site_index[placed.primitive]]
+    chosen = np.searchsorted(placed.primitive, placed.first)
+    waves = even_filling.long_waves(basis, kinds, chosen, placed.centrings)
     for _ in range(_SPREADING_STEPS):
         points = placed.sites(numbers)
         vectors, distances = _apart(placed, points, basis, shifts)
         push = _SPREADING * _lacking(vectors, distances, usual)
-        push += waves.push(placed.atoms(points))
+        push += waves.push(placed.atoms(points)[placed.primitive])
         numbers = _moved(placed, numbers, push, inverse)
     return numbers
 

@@ -8,6 +8,7 @@ import pytest
 from sgan_jax.crystals import even_filling, packing, wyckoff
 
 BASIS = np.array([[7.0, -1.0, 0.5], [0.0, 6.5, 0.3], [0.0, 0.0, 5.5]])
+CORNER = np.zeros((1, 3))  # the lattice points of a primitive cell
 
 
 def brute_force(atoms: np.ndarray, basis: np.ndarray) -> np.ndarray:
@@ -64,7 +65,7 @@ def test_sites_that_cannot_move_stay_and_are_measured():
 
 
 def test_long_waves_are_those_with_a_large_spacing_and_one_of_each_pair():
-    waves = even_filling.long_waves(2.5 * BASIS, np.array([0]), np.array([0])).waves
+    waves = even_filling.long_waves(2.5 * BASIS, np.array([0]), np.array([0]), CORNER).waves
     every = np.array(list(itertools.product(range(-6, 7), repeat=3)), float)
     inverse_d = np.linalg.norm(every @ np.linalg.inv(2.5 * BASIS), axis=1)
     expected = every[(inverse_d > 0) & (inverse_d < 1 / even_filling.LONGEST_ANGSTROM)]
@@ -77,7 +78,7 @@ def test_the_push_goes_down_the_slope_of_the_long_waves():
     rng = np.random.default_rng(1)
     basis = 2.0 * BASIS
     atoms, kinds = rng.random((6, 3)), np.array([0, 0, 0, 1, 1, 1])
-    waves = even_filling.long_waves(basis, kinds, np.arange(6))
+    waves = even_filling.long_waves(basis, kinds, np.arange(6), CORNER)
 
     def strength(cartesian: np.ndarray) -> float:
         phases = np.exp(2j * np.pi * (cartesian @ np.linalg.inv(basis).T) @ waves.waves.T)
@@ -93,3 +94,20 @@ def test_the_push_goes_down_the_slope_of_the_long_waves():
     ratio = waves.push(atoms) / slope
     assert (ratio < 0).all()
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("number", [5, 22, 98, 146, 196])
+def test_waves_of_a_primitive_cell_push_as_those_of_the_whole_cell(number):
+    rng = np.random.default_rng(number)
+    placed = general_orbits(number, 2)
+    atoms = placed.atoms(placed.sites(rng.random((2, 3))))
+    primitive, first = placed.primitive, placed.first
+    assert len(placed.centrings) * len(primitive) == len(atoms)
+    basis, kinds = 2.5 * BASIS, placed.site_index
+    whole = even_filling.long_waves(basis, kinds, first, CORNER)
+    chosen = np.searchsorted(primitive, first)
+    part = even_filling.long_waves(basis, kinds[primitive], chosen, placed.centrings)
+    assert len(part.waves) < len(whole.waves)
+    phases = np.exp(2j * np.pi * atoms @ whole.waves.T)
+    np.testing.assert_allclose(whole.phases(atoms), phases, atol=1e-12)
+    np.testing.assert_allclose(part.push(atoms[primitive]), whole.push(atoms), atol=1e-12)
