@@ -1,0 +1,94 @@
+r"""Cut a file of CIFs in two: to train on, and to test on crystals of other structure types.
+
+    python -m sgan_jax.datasets.hold_out --crystals=open_crystals.zip \
+        --rest=rest.zip --held_out=held_out.zip
+
+For what the splits of one data set cannot compare: models trained on different crystals (synthetic
+ones, real ones, both), tested on the same ones with `--mode=evaluate --crystals=held_out.zip`.
+The crystals of one structure type are all in one of the two files. Crystals that cannot be read are
+in neither.
+"""
+
+import argparse
+import pathlib
+import zipfile
+
+import numpy as np
+
+from sgan_jax import symmetry
+from sgan_jax.crystals import cif
+from sgan_jax.crystals.members import cif_members
+from sgan_jax.datasets import splits
+
+
+def hold_out(
+    crystals: pathlib.Path, rest: pathlib.Path, held_out: pathlib.Path, fraction: float, seed: int
+) -> tuple[int, int]:
+    """Write two zips of the CIFs of a file, folder or archive; return how many are in each.
+
+    Args:
+      crystals: path of the CIFs.
+      rest: the zip of those to train on.
+      held_out: the zip of those to test on: of each Bravais lattice about `fraction`.
+      fraction: 0 to 1.
+      seed: another seed, another cut.
+
+    Raises:
+      ValueError: one of the two would be empty.
+      CifError: there is nothing to read.
+    """
+    names, types, lattices = [], [], []
+    for member in cif_members(crystals):
+        # A file of several crystals goes where its first one goes.
+        for crystal in cif.crystals_from_text(member.name, member.load(), skipped=[])[:1]:
+            names.append(member.name)
+            types.append(crystal.structure_type)
+            lattices.append(symmetry.bravais_index(crystal.space_group_number))
+    parts = splits.split(
+        np.array(lattices),
+        np.array(types),
+        np.array(names),
+        split="structure_type",
+        split_seed=seed,
+        test_fraction=fraction,
+        labelled_percent=0,
+        validation_fraction=0,
+    )
+    chosen = {names[index] for index in parts.test}
+    if len(chosen) in (0, len(names)):
+        raise ValueError(
+            f"{len(chosen)} of {len(names)} crystals would be held out; use another fraction"
+        )
+    readable = set(names)
+    with (
+        zipfile.ZipFile(rest, "w", zipfile.ZIP_DEFLATED) as to_train,
+        zipfile.ZipFile(held_out, "w", zipfile.ZIP_DEFLATED) as to_test,
+    ):
+        for member in cif_members(crystals):
+            if member.name in readable:
+                archive = to_test if member.name in chosen else to_train
+                archive.writestr(member.name, member.load())
+    return len(names) - len(chosen), len(chosen)
+
+
+def main() -> None:
+    """Write the two files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
+    parser.add_argument("--rest", type=pathlib.Path, required=True, help="the zip to train on")
+    parser.add_argument("--held_out", type=pathlib.Path, required=True, help="the zip to test on")
+    parser.add_argument("--fraction", type=float, default=0.1, help="of each lattice, held out")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    numbers = hold_out(
+        arguments.crystals,
+        arguments.rest,
+        arguments.held_out,
+        arguments.fraction,
+        arguments.seed,
+    )
+    print(f"{arguments.rest}: {numbers[0]} files; {arguments.held_out}: {numbers[1]}")
+
+
+if __name__ == "__main__":
+    main()
