@@ -10,8 +10,10 @@ in neither.
 """
 
 import argparse
+import contextlib
 import pathlib
 import zipfile
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -38,10 +40,10 @@ def hold_out(
       CifError: there is nothing to read.
     """
     names, types, lattices = [], [], []
-    for member in cif_members(crystals):
+    for name, data in _readable(crystals):
         # A file of several crystals goes where its first one goes.
-        for crystal in cif.crystals_from_text(member.name, member.load(), skipped=[])[:1]:
-            names.append(member.name)
+        for crystal in cif.crystals_from_text(name, data, skipped=[])[:1]:
+            names.append(name)
             types.append(crystal.structure_type)
             lattices.append(symmetry.bravais_index(crystal.space_group_number))
     parts = splits.split(
@@ -59,16 +61,22 @@ def hold_out(
         raise ValueError(
             f"{len(chosen)} of {len(names)} crystals would be held out; use another fraction"
         )
-    readable = set(names)
+    usable = set(names)
     with (
         zipfile.ZipFile(rest, "w", zipfile.ZIP_DEFLATED) as to_train,
         zipfile.ZipFile(held_out, "w", zipfile.ZIP_DEFLATED) as to_test,
     ):
-        for member in cif_members(crystals):
-            if member.name in readable:
-                archive = to_test if member.name in chosen else to_train
-                archive.writestr(member.name, member.load())
+        for name, data in _readable(crystals):
+            if name in usable:
+                (to_test if name in chosen else to_train).writestr(name, data)
     return len(names) - len(chosen), len(chosen)
+
+
+def _readable(crystals: pathlib.Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the bytes of each CIF that can be unpacked."""
+    for member in cif_members(crystals):
+        with contextlib.suppress(cif.CifError):
+            yield member.name, member.load()
 
 
 def main() -> None:
