@@ -36,7 +36,7 @@ def main() -> None:
     spec.loader.exec_module(module)
     config = module.get_config()
     every_steps = config.checkpoint.every_steps
-    config.data.prototype_crystals = 400  # which ones does not matter
+    config.data.synthetic_crystals = 400  # which ones does not matter
     config.train.steps = (2 * arguments.pairs + 3) * arguments.steps
     config.train.eval_every_steps = config.train.steps
     config.checkpoint.every_steps = 2 * arguments.steps

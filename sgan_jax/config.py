@@ -58,7 +58,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         data=dict(
             # 'synthetic', 'prototypes' (known structure types), 'cif' (from cif_path), or several
             # with how many of each: 'synthetic:100000+cif'.
-            source="prototypes",  # the two first need no file
+            source="synthetic",  # the two first need no file
             class_balance="natural",  # of the first two: as in nature; 'uniform': of space groups
             synthetic_crystals=100_000,  # where the source names no number of its own
             synthetic_seed=0,
@@ -172,6 +172,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         train=dict(
             batch_size=64 if method == "supervised" else 32,  # per device (Table 2), labelled
             unlabelled_ratio=1,  # unlabelled patterns to each labelled one; paper: 1
+            start_from="",  # workdir of a trained run, whose weights this one starts from
             epochs=100,  # released program; of the labelled, else of the unlabelled part
             steps=0,  # training steps; 0 counts them from the epochs
             steps_per_call=0,  # steps in one compiled call; 0 is 1 on CPU and 50 elsewhere

@@ -8,7 +8,7 @@ About two minutes on two cores, nearly all of it compilation.
 import itertools
 
 TINY = {
-    "data.prototype_crystals": 400,
+    "data.synthetic_crystals": 400,
     "data.labelled_percent": 25,
     "model.dropout": 0.1,
     "train.batch_size": 8,

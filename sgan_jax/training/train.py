@@ -21,6 +21,7 @@ from sgan_jax.training import (
     resume,
     shutdown,
     validation,
+    warm_start,
     writer,
 )
 from sgan_jax.training import workdir as workdirs
@@ -102,6 +103,9 @@ def _train(
         state, progress = restored.state, loop.Progress(**restored.notes["progress"])
         logging.info("going on after step %d of %d", progress.step, total)
         resume.compare_best(progress, best)
+    elif config.train.start_from:
+        folder = pathlib.Path(config.train.start_from)
+        state = warm_start.from_run(state, folder, config.task.to_dict())
 
     feed = experiment.make_feed(
         data,

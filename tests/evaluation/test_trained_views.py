@@ -11,7 +11,7 @@ from sgan_jax.training import experiment
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     config = configuration.base("bl", 50, "supervised")
-    config.data.prototype_crystals, config.data.class_balance = 140, "uniform"
+    config.data.synthetic_crystals, config.data.class_balance = 140, "uniform"
     config.data.dir = str(tmp_path_factory.mktemp("data"))
     config.data.processes = 1
     return config, experiment.load_data(config)

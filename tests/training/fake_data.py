@@ -48,7 +48,9 @@ class SmallDiscriminator(nn.Module):
     def __call__(self, x, *, train):
         x = nn.Dropout(0.5, deterministic=not train)(x[:, ::50])
         features = jax.nn.gelu(nn.Dense(8)(x))
-        return resnet.DiscriminatorOutput(nn.Dense(self.classes)(features), features, None)
+        return resnet.DiscriminatorOutput(
+            nn.Dense(self.classes, name="class_head")(features), features, None
+        )
 
 
 class SmallGenerator(nn.Module):

@@ -1,0 +1,92 @@
+"""A run that starts from the weights of another: of more crystals, other ones, another instrument.
+
+The network is taken as the other run evaluates it. Its heads are taken where the two tasks are the
+same; else they start anew.
+"""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from sgan_jax.training import checkpoint, integrity
+from sgan_jax.training.state import SganState, TrainState, classifier_params
+
+_HEADS = ("class_head/", "real_fake_head/")
+# Where a checkpoint has the classifier, by what it was trained with: a running mean, if there is
+# one, then that of an SGAN, then that of a classifier alone.
+_PLACES = ("average/", "params/discriminator/", "params/")
+
+
+def from_run(state: TrainState, folder: pathlib.Path, task: Mapping[str, Any]) -> TrainState:
+    """Return a state with the weights of the best checkpoint of a trained run.
+
+    Args:
+      state: before the first step.
+      folder: of the run, its workdir.
+      task: the `task` of this run's configuration.
+
+    Raises:
+      ValueError: there is no trained run, or its network is another one than this.
+    """
+    best = latest = None
+    if folder.is_dir():
+        with checkpoint.best(folder, read_only=True) as checkpoints:
+            best = checkpoints.newest()
+        with checkpoint.latest(folder, keep=1, read_only=True) as checkpoints:
+            latest = checkpoints.newest()
+    found = best or latest
+    if found is None:
+        raise ValueError(
+            f"train.start_from is {str(folder)!r}, which holds no checkpoint; give the workdir of "
+            "a trained run, or '' to start from random weights"
+        )
+    same_task = found.notes["config"]["task"] == dict(task)
+    params = _taken(classifier_params(state), _classifier(found.state), same_task, folder)
+    logging.info(
+        "starting from step %d of %s, %s",
+        found.step,
+        folder,
+        "heads too" if same_task else "new heads",
+    )
+    if isinstance(state, SganState):
+        state = state.replace(params=state.params._replace(discriminator=params))
+    else:
+        state = state.replace(params=params)
+    return state if state.average is None else state.replace(average=params)
+
+
+def _classifier(leaves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the classifier's arrays in a checkpoint, by their names in the network."""
+    for place in _PLACES:
+        if any(name.startswith(place) for name in leaves):
+            return {
+                name.removeprefix(place): leaf
+                for name, leaf in leaves.items()
+                if name.startswith(place)
+            }
+    raise AssertionError(f"a train state without parameters: {sorted(leaves)[:3]}")
+
+
+def _taken(
+    params: Any, given: Mapping[str, np.ndarray], same_task: bool, folder: pathlib.Path
+) -> Any:
+    """Return `params` with the given arrays in the place of its own."""
+    own = integrity.leaves_by_name(params)
+    taken = []
+    for name, leaf in own.items():
+        head = name.startswith(_HEADS)
+        if head and not (same_task and name in given):
+            taken.append(leaf)
+        elif name not in given or given[name].shape != leaf.shape:
+            there = given[name].shape if name in given else "not there"
+            raise ValueError(
+                f"train.start_from: {name} is {leaf.shape} here and {there} in {folder}; give both "
+                "runs the same settings of `model`"
+            )
+        else:
+            taken.append(given[name])
+    return jax.tree.unflatten(jax.tree.structure(params), taken)
