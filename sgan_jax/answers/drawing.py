@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sgan_jax.measured.regrid import ModelPattern
+from sgan_jax.measured.model_pattern import ModelPattern
 
 WIDTH, HEIGHT = 960, 250  # of a panel, in the picture's own units
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 30, 42  # around its axes

@@ -26,8 +26,8 @@ class Small(nn.Module):
 
     @nn.compact
     def __call__(self, x, *, train):
-        features = x.reshape(len(x), -1)[:, ::10]
-        logits = 5.0 * nn.Dense(self.classes)(features)
+        features = 5.0 * x.reshape(len(x), -1)[:, ::10]
+        logits = nn.Dense(self.classes, name="class_head")(features)
         return DiscriminatorOutput(logits, features, None)
 
 
