@@ -14,8 +14,8 @@ from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import conformal, temperature
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.measured import pattern
-from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 from sgan_jax.measured.model_pattern import ModelPattern
+from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 
 _GROUP = 64  # patterns that are answered for together
 
