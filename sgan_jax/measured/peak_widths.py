@@ -40,7 +40,7 @@ def measure_widths(
 
     def misfit(parameters: np.ndarray) -> float:
         deviation = widths - _of_parameters(parameters).at_tan(tan)
-        return float(np.abs(np.where(deviation > 0.0, deviation / 3.0, deviation)).sum())
+        return float(np.maximum(deviation / 3.0, -deviation).sum())
 
     width = float(np.median(widths))
     fits = [

@@ -26,6 +26,7 @@ from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 _GAP_STEPS = 3.5  # a wider hole than so many steps is not interpolated over
 _MIN_SHARE = 0.2  # of the model's grid that must have been measured
 _REACH = 4.0  # standard deviations to which the Gaussian of the convolution goes
+_NOTHING = 8.0  # standard deviations at which it is 1e-14 of its height
 
 
 def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern:
@@ -136,14 +137,21 @@ def _widen(
     reach = int(np.ceil(_REACH * deviation.max()))
     points = len(density)
     narrow = np.maximum(deviation, 0.1)  # exp(-50) beside the point itself: no convolution
-    height = np.exp(-0.5 * (np.arange(reach + 1)[:, None] / narrow[None, :]) ** 2)
-    share = height / (2.0 * height.sum(axis=0) - height[0]) * inside
+    area, heights = np.zeros(points), []
+    for offset in range(reach + 1):
+        wide = np.flatnonzero(_NOTHING * narrow >= offset)  # most are not, at large offsets
+        part = slice(wide[0], wide[-1] + 1)
+        heights.append((part, np.exp(-0.5 * (offset / narrow[part]) ** 2)))
+        area[part] += heights[-1][1] * (2.0 if offset else 1.0)
     total, weight = np.zeros(points), np.zeros(points)
     for offset in range(-reach, reach + 1):
+        part, height = heights[abs(offset)]
+        share = np.zeros(points)
+        share[part] = height / area[part] * inside[part]
         to = slice(max(offset, 0), points + min(offset, 0))
         source = slice(max(-offset, 0), points + min(-offset, 0))
-        total[to] += share[abs(offset), source] * density[source]
-        weight[to] += share[abs(offset), source]
+        total[to] += share[source] * density[source]
+        weight[to] += share[source]
     return np.where(inside, total / np.maximum(weight, 1e-6), 0.0)
 
 
