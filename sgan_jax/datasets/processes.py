@@ -69,8 +69,7 @@ class Workers:
     ) -> Generator[Result]:
         """Return what yields function(item) for the items of all chunks, in order.
 
-        The first chunks are sent off at once, later ones as they are needed. The processes end with
-        the last.
+        The first chunks are sent off at once, later ones as they are needed.
         """
         chunks = iter(chunks)
         waiting = collections.deque(
@@ -83,10 +82,6 @@ class Workers:
                 found = waiting.popleft().result()
                 for chunk in itertools.islice(chunks, 1):
                     waiting.append(self._submit(_do_chunk, function, chunk))
-                if not waiting:
-                    self._executor.shutdown(
-                        wait=False
-                    )  # to be gone by the time they are waited for
                 yield from found
 
         return results()
