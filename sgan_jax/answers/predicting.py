@@ -16,7 +16,7 @@ from sgan_jax.answers.reading import Look
 from sgan_jax.datasets.processes import Workers
 
 BATCH = 32  # files whose patterns are classified together
-_ERRAND = 8  # files that a process is given at a time, at most
+_ERRAND = 4  # files that a process is given at a time, at most
 
 
 def predict_files(

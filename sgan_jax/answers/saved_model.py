@@ -121,16 +121,17 @@ def _plain(value: Any) -> float | bool | str:
 def _in_half_precision(classifier: Classifier) -> dict[str, Any]:
     """Return the parameters in float16, or as they are where the model would answer otherwise."""
     flat = traverse_util.flatten_dict(classifier.params, sep="/")
-    with np.errstate(over="ignore"):  # infinite then, which is found below
+    probes, soft = _random_patterns(classifier.instrument), temperature.probabilities
+    with np.errstate(over="ignore", invalid="ignore"):  # not finite then, which is found below
         half = {name: np.asarray(value).astype(np.float16) for name, value in flat.items()}
-    back = {name: value.astype(np.float32) for name, value in half.items()}
-    rounded = dataclasses.replace(classifier, params=traverse_util.unflatten_dict(back, sep="/"))
-    probes = _random_patterns(classifier.instrument)
-    before, after = classifier.logits(probes), rounded.logits(probes)
-    soft = temperature.probabilities
-    change = np.abs(
-        soft(before, classifier.temperature) - soft(after, classifier.temperature)
-    ).max()
+        back = traverse_util.unflatten_dict(
+            {name: value.astype(np.float32) for name, value in half.items()}, sep="/"
+        )
+        before, after = (
+            soft(each.logits(probes), classifier.temperature)
+            for each in (classifier, dataclasses.replace(classifier, params=back))
+        )
+        change = np.abs(before - after).max()
     accurate = bool(np.isfinite(change)) and change <= _MAX_CHANGE
     return traverse_util.unflatten_dict(half if accurate else flat, sep="/")
 
