@@ -21,13 +21,13 @@ from flax import traverse_util
 
 from sgan_jax import symmetry
 from sgan_jax.answers.classifier import Classifier
+from sgan_jax.answers.packaged import MODEL
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import temperature
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.models.resnet import ResNet1D
 
-MODEL, PARAMS = "model.json", "params.npz"
-PACKAGED = pathlib.Path(__file__).parents[1] / "trained"  # of the models in the package
+PARAMS = "params.npz"
 FORMAT = 1
 _MAX_CHANGE = 0.01  # of any probability by half precision; else parameters stay in single
 _PROBES = 64
@@ -37,11 +37,6 @@ _NETWORK = ("input_power", "stem_pool", "projection_shortcuts", "real_fake_head"
 
 class ModelError(ValueError):
     """A folder that holds no usable model; says why and what to do."""
-
-
-def packaged_names() -> list[str]:
-    """Return the names of the models in the package."""
-    return sorted(path.parent.name for path in PACKAGED.glob(f"*/{MODEL}"))
 
 
 def write(classifier: Classifier, folder: pathlib.Path, config: dict[str, Any]) -> None:

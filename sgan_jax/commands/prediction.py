@@ -11,10 +11,11 @@ import tqdm
 from absl import logging
 
 from sgan_jax import user_cache
-from sgan_jax.answers import inputs, output, reading, table
+from sgan_jax.answers import inputs, output, packaged, reading, table
 from sgan_jax.answers.inputs import Input
 from sgan_jax.commands import options
 from sgan_jax.datasets import processes
+from sgan_jax.measured import readers
 
 PACKAGED = ("bl", "sg")
 NO_PAGES = "none"
@@ -29,8 +30,6 @@ def predict() -> int:
     if result:
         output.check(result)
     models = _models()
-    from sgan_jax.measured import readers
-
     readers.check_format(options.FORMAT.value)
     models = models or _packaged()
     count = min(len(files), processes.available_cores())
@@ -108,9 +107,7 @@ def _models() -> list[str]:
 
 def _packaged() -> list[str]:
     """Return the models of the package, or raise ValueError that says how to train one."""
-    from sgan_jax.answers import saved_model
-
-    models = [name for name in PACKAGED if name in saved_model.packaged_names()]
+    models = [name for name in PACKAGED if name in packaged.names()]
     if not models:
         raise ValueError(
             "this installation carries no trained model; train one (python -m sgan_jax.main "

@@ -84,11 +84,12 @@ def test_each_bank_of_a_file_has_its_outcome(tmp_path, classifiers):
 
 @pytest.mark.parametrize(
     ("modules", "without"),
-    [("reading", "jax"), ("loading, pages, predicting", "scipy")],
+    [("reading, packaged", "jax"), ("loading, pages, predicting", "scipy")],
 )
 def test_who_reads_need_not_load_jax_and_who_answers_need_not_load_scipy(modules, without):
-    """Each takes seconds, which pass at the same time."""
-    program = f"import sys; from sgan_jax.answers import {modules}; "
+    """Each takes seconds, which pass at the same time; the readers are started before either."""
+    program = "import sys; from sgan_jax.commands import prediction; "
+    program += f"from sgan_jax.answers import {modules}; "
     program += f"sys.exit({without!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
