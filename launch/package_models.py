@@ -9,7 +9,7 @@ import argparse
 import json
 import pathlib
 
-from sgan_jax.answers import loading, model_card, saved_model
+from sgan_jax.answers import loading, model_card, packaged
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -18,8 +18,8 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     for run in arguments.runs:
         task = json.loads((run / "config.json").read_text())["task"]["name"]
-        loading.export(run, saved_model.PACKAGED / task)
+        loading.export(run, packaged.FOLDER / task)
     measured = [json.loads(path.read_text()) for path in arguments.measured]
-    path = saved_model.PACKAGED / "README.md"
+    path = packaged.FOLDER / "README.md"
     path.write_text(model_card.card(arguments.runs, measured))
     print(f"wrote {path}")

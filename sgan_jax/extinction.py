@@ -70,15 +70,28 @@ def _present(number: int) -> np.ndarray:
 
     h is absent where an operation (R, t) with hR = h has a phase h·t that is no whole number.
     """
-    hkl = _indices()
-    present = np.ones(hkl.shape[:3], bool)
-    for operation in gemmi.find_spacegroup_by_number(number).operations():
-        if not any(operation.tran):  # no phase, no absence
-            continue
-        rotation = np.array(operation.rot) // gemmi.Op.DEN
-        same = (hkl @ rotation == hkl).all(-1)
-        present &= ~(same & ((hkl @ np.array(operation.tran)) % gemmi.Op.DEN != 0))
+    operations = gemmi.find_spacegroup_by_number(number).operations()
+    present = np.ones((2 * _REACH + 1,) * 3, bool)
+    for translation in operations.cen_ops:
+        present &= _is_whole(tuple(translation))
+    for operation in operations.sym_ops:
+        if any(operation.tran):  # no phase, no absence
+            rotation = tuple(map(tuple, operation.rot))
+            present &= _is_whole(tuple(operation.tran)) | ~_is_kept(rotation)
     return present
+
+
+@functools.cache
+def _is_whole(translation: tuple[int, ...]) -> np.ndarray:
+    """Return where the phase h·t is a whole number, bool [13] * 3."""
+    return (_indices() @ np.array(translation)) % gemmi.Op.DEN == 0
+
+
+@functools.cache
+def _is_kept(rotation: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    """Return where hR = h, bool [13] * 3."""
+    hkl = _indices()
+    return (hkl @ (np.array(rotation) // gemmi.Op.DEN) == hkl).all(-1)
 
 
 def _standard_order(number: int) -> bytes:

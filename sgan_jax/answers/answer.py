@@ -3,8 +3,8 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
+from sgan_jax.measured.model_pattern import ModelPattern
 from sgan_jax.measured.pattern import MeasuredPattern
-from sgan_jax.measured.regrid import ModelPattern
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

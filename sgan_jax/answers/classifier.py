@@ -1,26 +1,22 @@
 """A trained model that answers for measured patterns."""
 
 import dataclasses
-import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-import jax
 import numpy as np
 from flax import linen as nn
 
-from sgan_jax.answers import refusal, seeing, sums, wording
+from sgan_jax.answers import network, refusal, seeing, sums, wording
 from sgan_jax.answers.answer import Answer
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import conformal, temperature
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.measured import pattern
+from sgan_jax.measured.model_pattern import ModelPattern
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
-from sgan_jax.measured.regrid import ModelPattern
-from sgan_jax.models.resnet import DiscriminatorOutput
 
-BATCH = 8  # patterns of the one compiled shape; a single one takes little longer than eight do
 _GROUP = 64  # patterns that are answered for together
 
 
@@ -33,7 +29,8 @@ class Classifier:
         classes: names of lattices or extinction groups, or numbers of space groups.
         class_names: the classes as people read them.
         instrument: on whose grid the model sees patterns.
-        model: the network, patterns [B, P] to `models.resnet.DiscriminatorOutput`.
+        model: the network, patterns [B, P] to `models.resnet.DiscriminatorOutput`, with a last
+            layer as `network` has it.
         params: its parameters.
         intensity_offset: that the training added to every pattern.
         calibration: of held-out patterns; None where there is none. Then the probabilities are
@@ -67,13 +64,7 @@ class Classifier:
                 f"patterns of shape {patterns.shape}; give [B, {self.instrument.points}], the "
                 f"grid of {self.instrument.name}"
             )
-        network = _network()
-        parts = [np.zeros((0, len(self.classes)), np.float32)]
-        for begin in range(0, len(patterns), BATCH):
-            some = patterns[begin : begin + BATCH]
-            padded = np.pad(some, ((0, BATCH - len(some)), (0, 0)))
-            parts.append(np.asarray(network(self.model, self.params, padded))[: len(some)])
-        return np.concatenate(parts)
+        return network.logits(self.model, self.params, patterns)
 
     def predict(
         self,
@@ -226,20 +217,6 @@ class Classifier:
         at_least = conformal.smallest_probability(self.calibration.scores, coverage)
         inside = conformal.prediction_sets(probabilities[None], at_least)[0]
         return [int(k) for k in order if inside[k]]
-
-
-@functools.cache
-def _network() -> Callable[[nn.Module, Any, np.ndarray], jax.Array]:
-    """Return (model, params, patterns [BATCH, P]) -> logits, one program for models of a kind."""
-
-    def logits(model, params, patterns):
-        output = model.apply({"params": params}, patterns, train=False)
-        return cast(DiscriminatorOutput, output).logits
-
-    # The first answer of a process waits for the compiler; what it saves on the network's 2 ms a
-    # pattern is lost beside the 30 ms of the background and the regridding.
-    quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    return jax.jit(logits, static_argnums=0, compiler_options=quick)
 
 
 def _nothing_seen(measured: MeasuredPattern, error: PatternError, coverage: float) -> Answer:

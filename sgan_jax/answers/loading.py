@@ -12,7 +12,7 @@ from flax import traverse_util
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
-from sgan_jax.answers import saved_model
+from sgan_jax.answers import packaged, saved_model
 from sgan_jax.answers.classifier import Classifier
 from sgan_jax.answers.saved_model import ModelError
 from sgan_jax.diffraction.instrument import PRESETS
@@ -43,16 +43,16 @@ def load(where: str | pathlib.Path, variant: str | None = None) -> Classifier:
         OSError: it cannot be read.
     """
     path = pathlib.Path(where)
-    names = saved_model.packaged_names()
+    names = packaged.names()
     if path.is_file():
         return load_published(path, "SGAN" if variant is None else variant)
     if variant is not None:
         raise ModelError(f"variant {variant!r} is of a published file (.pth), which {path} is not")
     if str(where) in names:
-        return saved_model.read(saved_model.PACKAGED / str(where))
+        return saved_model.read(packaged.FOLDER / str(where))
     if (path / "config.json").is_file():
         return load_run(path)
-    if (path / saved_model.MODEL).is_file():
+    if (path / packaged.MODEL).is_file():
         return saved_model.read(path)
     raise ModelError(
         f"{where} is no model: give the folder of a run, a published file (.pth), or the name of a "

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sgan_jax.answers import saved_model
+from sgan_jax.answers import packaged, saved_model
 
 CARD = pathlib.Path(__file__).with_name("model_card.md")
 
@@ -97,9 +97,7 @@ def _robustness(task: str, run: pathlib.Path) -> str:
 
 def _checksum(task: str) -> str:
     """Return the SHA-256 of a model's parameters."""
-    return hashlib.sha256(
-        (saved_model.PACKAGED / task / saved_model.PARAMS).read_bytes()
-    ).hexdigest()
+    return hashlib.sha256((packaged.FOLDER / task / saved_model.PARAMS).read_bytes()).hexdigest()
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:

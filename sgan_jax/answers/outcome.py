@@ -16,12 +16,14 @@ class Outcome:
         bank: which of the file's patterns; '' where it holds only one.
         answer: None where the file could not be used.
         problem: why there is no answer; None where there is one.
+        picture: of the pattern, SVG; None where none was drawn.
     """
 
     file: str
     bank: str = ""
     answer: "Answer | None" = None
     problem: str | None = None
+    picture: str | None = None
 
     @property
     def name(self) -> str:

@@ -8,11 +8,11 @@ import markupsafe
 import numpy as np
 
 from sgan_jax import symmetry
-from sgan_jax.answers import drawing, table
+from sgan_jax.answers import table
 from sgan_jax.answers.answer import Answer
 from sgan_jax.answers.outcome import Outcome
 from sgan_jax.evaluation import page
-from sgan_jax.measured.regrid import ModelPattern
+from sgan_jax.measured.model_pattern import ModelPattern
 
 INDEX = "index.html"
 TOP = table.TOP
@@ -70,7 +70,7 @@ def page_values(outcome: Outcome) -> dict[str, Any]:
     }
     if answer is not None:
         values |= {
-            "picture": markupsafe.Markup(drawing.svg(answer.seen)) if answer.seen else None,
+            "picture": outcome.picture and markupsafe.Markup(outcome.picture),
             "extinction_groups": [
                 {
                     "symbol": symbol,

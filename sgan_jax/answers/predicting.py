@@ -4,6 +4,8 @@ import functools
 import itertools
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from sgan_jax.answers import reading
 from sgan_jax.answers.answer import Answer
 from sgan_jax.answers.classifier import Classifier
@@ -11,37 +13,42 @@ from sgan_jax.answers.inputs import Input
 from sgan_jax.answers.joined import join
 from sgan_jax.answers.outcome import Outcome
 from sgan_jax.answers.reading import Look
-from sgan_jax.datasets import processes
+from sgan_jax.datasets.processes import Workers
 
 BATCH = 32  # files whose patterns are classified together
-FEW = 64  # files, up to which other processes would take longer to start than to help
+_ERRAND = 4  # files that a process is given at a time, at most
 
 
 def predict_files(
     classifiers: Sequence[Classifier],
     files: Sequence[Input],
     *,
+    workers: Workers | None = None,
+    pictures: bool = False,
     file_format: str = "",
     radiation: str = "",
     coverage: float = 0.9,
 ) -> Iterator[list[Outcome]]:
     """Yield the outcomes of each file, one a pattern of it, in the order of the files.
 
-    Many files are read by as many processes as there are cores.
-
     Args:
         classifiers: one, or one of Bravais lattices and one of groups, whose answers are joined.
         files: to read.
+        workers: the processes that read and draw; None: this one does.
+        pictures: whether the outcomes get a picture, for their page.
         file_format: one of `readers.FORMATS`; '' finds it from the content.
         radiation: 'neutron' overrules words like 'X-ray' in a title.
         coverage: of the prediction sets, between 0 and 1.
     """
     instruments = tuple(dict.fromkeys(each.instrument for each in classifiers))
-    looks = processes.ordered_map(
-        functools.partial(reading.read, file_format, radiation, instruments),
-        files,
-        processes=1 if len(files) <= FEW else 0,
-    )
+    read = functools.partial(reading.read, file_format, radiation, instruments, pictures)
+    if workers is None:
+        looks = map(read, files)
+    else:
+        errand = min(_ERRAND, -(-len(files) // workers.processes))
+        looks = workers.map_chunks(read, itertools.batched(files, errand))
+    for each in classifiers:  # compiled while the first files are read
+        each.logits(np.zeros((1, each.instrument.points), np.float32))
     for batch in itertools.batched(zip(files, looks, strict=True), BATCH):
         found = [(x.measured, x.seen) for _, per_file in batch for x in per_file if x.measured]
         by_model = [
@@ -61,4 +68,4 @@ def _outcome(file: Input, look: Look, answers: Iterator[tuple[Answer, ...]]) -> 
         return Outcome(str(file.path), look.bank, problem=look.problem)
     given = next(answers)
     answer = given[0] if len(given) == 1 else join(*given)
-    return Outcome(str(file.path), look.bank, answer)
+    return Outcome(str(file.path), look.bank, answer, picture=look.picture)

@@ -1,15 +1,17 @@
-"""A file -> what a model sees of each of its patterns; done by several processes for many files.
+"""A file -> what a model sees of each of its patterns, and its picture; done by other processes.
 
-Nothing here may import jax, which the processes need not load.
+Nothing here may import jax, which those processes need not load. They alone load scipy, which the
+one that answers need not.
 """
 
 from typing import NamedTuple
 
+from sgan_jax.answers import drawing, seeing
 from sgan_jax.answers.inputs import Input
 from sgan_jax.diffraction.instrument import Instrument
-from sgan_jax.measured import readers, regrid
+from sgan_jax.measured import readers
+from sgan_jax.measured.model_pattern import ModelPattern
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
-from sgan_jax.measured.regrid import ModelPattern
 
 
 class Look(NamedTuple):
@@ -19,17 +21,28 @@ class Look(NamedTuple):
         bank: which of the file's patterns; '' where it holds only one.
         measured: None where the file cannot be read, or lacks the wavelength.
         seen: by models of each instrument that was asked for, as `seeing.look` has it.
+        picture: of what the last of them sees, SVG; None where none was asked for.
         problem: why there is no measured pattern.
     """
 
     bank: str
     measured: MeasuredPattern | None
     seen: tuple[ModelPattern | PatternError, ...]
+    picture: str | None
     problem: str | None
 
 
+def load_libraries() -> None:
+    """Load what `read` needs: scipy and others, which takes a second or more."""
+    from sgan_jax.measured import regrid  # noqa: F401
+
+
 def read(
-    file_format: str, radiation: str, instruments: tuple[Instrument, ...], file: Input
+    file_format: str,
+    radiation: str,
+    instruments: tuple[Instrument, ...],
+    pictures: bool,
+    file: Input,
 ) -> list[Look]:
     """Return the looks at a file's patterns, one that says why where it cannot be read.
 
@@ -37,6 +50,7 @@ def read(
         file_format: one of `readers.FORMATS`, '' to find it from the content.
         radiation: 'neutron' overrules words like 'X-ray' in a title.
         instruments: the models', each once.
+        pictures: whether to draw.
         file: to read.
     """
     try:
@@ -48,27 +62,27 @@ def read(
             radiation=radiation,
         )
     except (PatternError, OSError) as error:
-        return [Look("", None, (), _reason(error, file))]
-    return [_look(one, instruments, file, several=len(patterns) > 1) for one in patterns]
+        return [Look("", None, (), None, _reason(error, file))]
+    several = len(patterns) > 1
+    return [
+        _look(one, one.bank if several else "", instruments, pictures, file) for one in patterns
+    ]
 
 
 def _look(
-    measured: MeasuredPattern, instruments: tuple[Instrument, ...], file: Input, *, several: bool
+    measured: MeasuredPattern,
+    bank: str,
+    instruments: tuple[Instrument, ...],
+    pictures: bool,
+    file: Input,
 ) -> Look:
-    bank = measured.bank if several else ""
     try:
-        measured.known_wavelength()
+        seen = tuple(seeing.look(measured, instrument) for instrument in instruments)
     except PatternError as error:
-        return Look(bank, None, (), _reason(error, file))
-    seen = tuple(_seen(measured, instrument) for instrument in instruments)
-    return Look(bank, measured, seen, None)
-
-
-def _seen(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern | PatternError:
-    try:
-        return regrid.to_model_grid(measured, instrument)
-    except PatternError as error:
-        return error
+        return Look(bank, None, (), None, _reason(error, file))
+    last = seen[-1]
+    drawn = pictures and isinstance(last, ModelPattern)
+    return Look(bank, measured, seen, drawing.svg(last) if drawn else None, None)
 
 
 def _reason(error: PatternError | OSError, file: Input) -> str:

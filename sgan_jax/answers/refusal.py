@@ -7,20 +7,17 @@ which may well be its consequence.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import signal
 
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.evaluation.first_lines import first_lines_angstrom
 from sgan_jax.evaluation.noise_levels import noise_levels
-from sgan_jax.measured.regrid import ModelPattern
+from sgan_jax.measured.model_pattern import ModelPattern
 
 # The highest of 3000 points of noise stands 3.5 of its standard deviations above the mean.
 MIN_HEIGHT = 8.0  # of the highest peak over the noise
 # Copper on nist2022 has four lines, iron three; diamond, with three, is about the poorest.
 MIN_PEAKS = 3
-PEAK_HEIGHT = 5.0  # of a peak over the noise at its place
-PEAK_SHARE = 0.02  # and of the highest one
 # Training leaves out three ranges of up to 10 or so of 152 degrees; D20 at 2.41 Å measures 70 %.
 MIN_RANGE = 0.4  # of the model's grid
 UNFAMILIAR = 0.005  # the least familiar of 200 held-out patterns are refused, too
@@ -33,15 +30,12 @@ _CELL_MARGIN = 1.05  # cells may be a little larger or smaller than those held o
 
 def of_measurement(seen: ModelPattern) -> str | None:
     """Return what the measurement lacks, in words; None where it will do."""
-    net, noise = _net_and_noise(seen)
-    highest = float(np.max(net)) / noise
-    if highest < MIN_HEIGHT:
+    if seen.height_over_noise < MIN_HEIGHT:
         return (
-            f"mostly background: the highest peak stands {highest:.1f} standard deviations above "
-            f"the noise, {MIN_HEIGHT:g} are needed"
+            f"mostly background: the highest peak stands {seen.height_over_noise:.1f} standard "
+            f"deviations above the noise, {MIN_HEIGHT:g} are needed"
         )
-    peaks = count_peaks(seen)
-    if peaks < MIN_PEAKS:
+    if (peaks := seen.peaks) < MIN_PEAKS:
         return (
             f"too few peaks: {peaks or 'none'} {'stands' if peaks == 1 else 'stand'} out, "
             f"{MIN_PEAKS} or more are needed to tell a symmetry"
@@ -64,18 +58,6 @@ def of_noise(seen: ModelPattern, calibration: Calibration) -> str | None:
         f"of the highest peak, the model knows up to {100 * calibration.noise_limit:.2g} %; count "
         "longer, or use a model that was trained with noise"
     )
-
-
-def count_peaks(seen: ModelPattern) -> int:
-    """Return how many peaks of the measured pattern stand out of noise and background."""
-    net, noise = _net_and_noise(seen)
-    # The noise of counts grows with the square root of what is counted.
-    counted = seen.measured.intensity[-len(net) :]
-    level = max(float(np.median(counted)), 1e-9 * float(np.max(counted)))
-    there = noise * np.sqrt(np.maximum(counted / level, 1.0))
-    prominence = np.maximum(PEAK_HEIGHT * there, PEAK_SHARE * np.max(net))
-    peaks, _ = signal.find_peaks(net, prominence=prominence)
-    return len(peaks)
 
 
 def of_wavelength(
@@ -142,12 +124,3 @@ def _is_measured_above(seen: ModelPattern, instrument: Instrument, d_angstrom: f
     sine = np.sin(np.radians(instrument.two_theta_deg) / 2.0)
     above = instrument.wavelength_angstrom / (2.0 * sine) > d_angstrom
     return bool(above.any()) and float(seen.inside[above].mean()) > 0.8
-
-
-def _net_and_noise(seen: ModelPattern) -> tuple[np.ndarray, float]:
-    """Return the intensity above the background [n], and the scatter between neighbours."""
-    pattern = ~np.isnan(seen.background)
-    net = seen.measured.intensity[pattern] - seen.background[pattern]
-    # Second differences of white noise have a deviation of √6; 1.4826 turns a median into one.
-    noise = 1.4826 * float(np.median(np.abs(np.diff(net, 2)))) / np.sqrt(6.0)
-    return net, max(noise, 1e-9 * float(np.max(np.abs(net))))

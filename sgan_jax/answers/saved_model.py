@@ -21,13 +21,13 @@ from flax import traverse_util
 
 from sgan_jax import symmetry
 from sgan_jax.answers.classifier import Classifier
+from sgan_jax.answers.packaged import MODEL
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import temperature
 from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.models.resnet import ResNet1D
 
-MODEL, PARAMS = "model.json", "params.npz"
-PACKAGED = pathlib.Path(__file__).parents[1] / "trained"  # of the models in the package
+PARAMS = "params.npz"
 FORMAT = 1
 _MAX_CHANGE = 0.01  # of any probability by half precision; else parameters stay in single
 _PROBES = 64
@@ -37,11 +37,6 @@ _NETWORK = ("input_power", "stem_pool", "projection_shortcuts", "real_fake_head"
 
 class ModelError(ValueError):
     """A folder that holds no usable model; says why and what to do."""
-
-
-def packaged_names() -> list[str]:
-    """Return the names of the models in the package."""
-    return sorted(path.parent.name for path in PACKAGED.glob(f"*/{MODEL}"))
 
 
 def write(classifier: Classifier, folder: pathlib.Path, config: dict[str, Any]) -> None:
@@ -121,16 +116,17 @@ def _plain(value: Any) -> float | bool | str:
 def _in_half_precision(classifier: Classifier) -> dict[str, Any]:
     """Return the parameters in float16, or as they are where the model would answer otherwise."""
     flat = traverse_util.flatten_dict(classifier.params, sep="/")
-    with np.errstate(over="ignore"):  # infinite then, which is found below
+    probes, soft = _random_patterns(classifier.instrument), temperature.probabilities
+    with np.errstate(over="ignore", invalid="ignore"):  # not finite then, which is found below
         half = {name: np.asarray(value).astype(np.float16) for name, value in flat.items()}
-    back = {name: value.astype(np.float32) for name, value in half.items()}
-    rounded = dataclasses.replace(classifier, params=traverse_util.unflatten_dict(back, sep="/"))
-    probes = _random_patterns(classifier.instrument)
-    before, after = classifier.logits(probes), rounded.logits(probes)
-    soft = temperature.probabilities
-    change = np.abs(
-        soft(before, classifier.temperature) - soft(after, classifier.temperature)
-    ).max()
+        back = traverse_util.unflatten_dict(
+            {name: value.astype(np.float32) for name, value in half.items()}, sep="/"
+        )
+        before, after = (
+            soft(each.logits(probes), classifier.temperature)
+            for each in (classifier, dataclasses.replace(classifier, params=back))
+        )
+        change = np.abs(before - after).max()
     accurate = bool(np.isfinite(change)) and change <= _MAX_CHANGE
     return traverse_util.unflatten_dict(half if accurate else flat, sep="/")
 

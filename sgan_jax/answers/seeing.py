@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from sgan_jax.diffraction.instrument import Instrument
-from sgan_jax.measured import regrid
+from sgan_jax.diffraction.instrument import MISSING, Instrument
+from sgan_jax.measured.model_pattern import ModelPattern
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
-from sgan_jax.measured.regrid import ModelPattern
-from sgan_jax.training.distortions.intensity import MISSING
 
 
 def look(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern | PatternError:
@@ -15,6 +13,8 @@ def look(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern | Pa
     Raises:
         PatternError: the wavelength is unknown.
     """
+    from sgan_jax.measured import regrid  # with scipy, which takes seconds
+
     measured.known_wavelength()
     try:
         return regrid.to_model_grid(measured, instrument)

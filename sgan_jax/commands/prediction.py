@@ -11,8 +11,11 @@ import tqdm
 from absl import logging
 
 from sgan_jax import user_cache
-from sgan_jax.answers import inputs, output, table
+from sgan_jax.answers import inputs, output, packaged, reading, table
+from sgan_jax.answers.inputs import Input
 from sgan_jax.commands import options
+from sgan_jax.datasets import processes
+from sgan_jax.measured import readers
 
 PACKAGED = ("bl", "sg")
 NO_PAGES = "none"
@@ -27,14 +30,28 @@ def predict() -> int:
     if result:
         output.check(result)
     models = _models()
-    from sgan_jax.measured import readers
-
     readers.check_format(options.FORMAT.value)
     models = models or _packaged()
+    count = min(len(files), processes.available_cores())
+    with processes.Workers(count, reading.load_libraries) as workers:
+        entries = _answer(models, files, result, workers)
+    if result:
+        output.write(result, entries)
+        logging.info("wrote %s", result)
+    return _status(entries)
+
+
+def _answer(
+    models: Sequence[str],
+    files: Sequence[Input],
+    result: pathlib.Path | None,
+    workers: processes.Workers,
+) -> list[dict[str, Any]]:
+    """Show the answers on the terminal and as pages; return what --output says of each."""
     from sgan_jax.answers import loading, pages, predicting
     from sgan_jax.training import compiler
 
-    compiler.keep_programs(user_cache.programs())
+    compiler.keep_programs(user_cache.programs(), least_seconds=0.0)
     classifiers = [loading.load(model, options.VARIANT.value) for model in models]
     coverage = options.COVERAGE.value
     folder = _pages_folder(result)
@@ -44,6 +61,8 @@ def predict() -> int:
         predicting.predict_files(
             classifiers,
             files,
+            workers=workers,
+            pictures=shown is not None,
             file_format=options.FORMAT.value,
             radiation=options.RADIATION.value or "",
             coverage=coverage,
@@ -63,12 +82,9 @@ def predict() -> int:
                 tell("\n".join([*table.lines(outcome), ""]))
                 if shown:
                     shown.add(outcome)
-    if result:
-        output.write(result, entries)
-        logging.info("wrote %s", result)
     if shown:
         logging.info("the pages are in %s", shown.finish())
-    return _status(entries)
+    return entries
 
 
 def _models() -> list[str]:
@@ -91,9 +107,7 @@ def _models() -> list[str]:
 
 def _packaged() -> list[str]:
     """Return the models of the package, or raise ValueError that says how to train one."""
-    from sgan_jax.answers import saved_model
-
-    models = [name for name in PACKAGED if name in saved_model.packaged_names()]
+    models = [name for name in PACKAGED if name in packaged.names()]
     if not models:
         raise ValueError(
             "this installation carries no trained model; train one (python -m sgan_jax.main "

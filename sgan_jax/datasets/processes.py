@@ -40,24 +40,62 @@ def ordered_map[Item, Result](
     if processes == 1 or len(ahead) < 2:
         yield from map(function, itertools.chain.from_iterable(chunks))
         return
+    with Workers(processes) as workers:
+        yield from workers.map_chunks(function, chunks)
 
-    executor = concurrent.futures.ProcessPoolExecutor(
-        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
-    )
 
-    def submit(items: tuple[Item, ...]) -> concurrent.futures.Future[list[Result]]:
+class Workers:
+    """Processes that can be started before it is known what they are to do.
+
+    A process takes a second or more to load what it needs; meanwhile this one may load what it
+    needs itself. Leaving the context ends them.
+
+    Args:
+      processes: how many.
+      prepare: called in each as it starts, to load modules; importable from a module.
+    """
+
+    def __init__(self, processes: int, prepare: Callable[[], object] | None = None) -> None:
+        self.processes = processes
+        self._executor = concurrent.futures.ProcessPoolExecutor(
+            processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+        )
+        if prepare is not None:
+            for _ in range(processes):  # each of these starts one
+                self._submit(prepare)
+
+    def map_chunks[Item, Result](
+        self, function: Callable[[Item], Result], chunks: Iterable[tuple[Item, ...]]
+    ) -> Generator[Result]:
+        """Return what yields function(item) for the items of all chunks, in order.
+
+        The first chunks are sent off at once, later ones as they are needed.
+        """
+        chunks = iter(chunks)
+        waiting = collections.deque(
+            self._submit(_do_chunk, function, chunk)
+            for chunk in itertools.islice(chunks, 4 * self.processes)
+        )
+
+        def results() -> Generator[Result]:
+            while waiting:
+                found = waiting.popleft().result()
+                for chunk in itertools.islice(chunks, 1):
+                    waiting.append(self._submit(_do_chunk, function, chunk))
+                yield from found
+
+        return results()
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def _submit(self, function: Callable, *given: object) -> concurrent.futures.Future:
         # A submit may start a process, which inherits both.
         with _environment(dict.fromkeys(_ONE_THREAD, "1")), _interrupts_blocked():
-            return executor.submit(_do_chunk, function, items)
-
-    try:
-        waiting = collections.deque(map(submit, itertools.islice(chunks, 4 * processes)))
-        while waiting:
-            results = waiting.popleft().result()
-            waiting.extend(map(submit, itertools.islice(chunks, 1)))
-            yield from results
-    finally:
-        executor.shutdown(cancel_futures=True)
+            return self._executor.submit(function, *given)
 
 
 def available_cores() -> int:

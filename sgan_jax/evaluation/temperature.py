@@ -6,7 +6,6 @@ classes as before and give probabilities that are right about as often as they s
 """
 
 import numpy as np
-from scipy import optimize
 
 from sgan_jax.evaluation import results
 
@@ -20,6 +19,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     T minimises the mean of logsumexp(l / T) - l_true / T, which is convex in 1 / T. Where every
     pattern is classified right there is no minimum, and the smallest of `TEMPERATURES` is returned.
     """
+    from scipy import optimize  # takes half a second; answers do without
+
     logits = logits.astype(np.float64)
     true = np.take_along_axis(logits, np.asarray(labels)[:, None], axis=1)[:, 0]
 

@@ -38,7 +38,9 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     rows, lines = [], []
     for index, line in enumerate(file.lines):
         numbers = row_numbers(line)
-        if text_file.is_comment(line) or (not rows and (numbers is None or len(numbers) < 2)):
+        if numbers is None and text_file.is_comment(line):
+            header.append(index)
+        elif not rows and (numbers is None or len(numbers) < 2):
             header.append(index)
         elif numbers is None:
             raise file.error(index, f"{line[:60]!r} is no row of numbers")
@@ -83,6 +85,10 @@ def row_numbers(line: str) -> list[float] | None:
         tokens = [part.strip().replace(",", ".") for part in line.strip().rstrip(";").split(";")]
     elif "." not in line and re.fullmatch(r"\s*[-+]?\d+,\d+(?:\s+[-+]?\d+(?:,\d+)?)+\s*", line):
         tokens = line.replace(",", ".").split()
+    elif "," not in line:
+        tokens = line.split()
+        if not tokens:
+            return None
     else:
         fields = [field.split() for field in line.strip().rstrip(",").split(",")]
         if not all(fields):

@@ -1,27 +1,14 @@
 """How wide the peaks of a measured pattern are, as a function of the angle."""
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy import optimize, signal
+
+from sgan_jax.measured.model_pattern import TAN_LIMIT, PeakWidths
 
 _MIN_PEAKS = 4
 _SIGNIFICANT = 8.0  # standard errors that a peak must stand above its surroundings
 _OF_MAXIMUM = 0.02  # of the highest peak, likewise
-_TAN_LIMIT = 5.0  # of tan θ; the formula diverges at 180°
-
-
-class PeakWidths(NamedTuple):
-    """FWHM² = u tan²θ + v tan θ + w in degrees² of 2θ (Caglioti, Paoletti & Ricci 1958)."""
-
-    u: float
-    v: float
-    w: float
-
-    def fwhm_deg(self, two_theta_deg: np.ndarray) -> np.ndarray:
-        """Return the full width at half maximum at `two_theta_deg`."""
-        tan = np.minimum(np.tan(np.radians(two_theta_deg) / 2.0), _TAN_LIMIT)
-        return np.sqrt(np.maximum((self.u * tan + self.v) * tan + self.w, 1e-4))
+_TAN_60 = 3.0**0.5
 
 
 def measure_widths(
@@ -46,14 +33,14 @@ def measure_widths(
     index = np.arange(len(two_theta_deg))
     widths = np.interp(end, index, two_theta_deg) - np.interp(begin, index, two_theta_deg)
     tan = np.tan(np.radians(two_theta_deg[peaks]) / 2.0)
-    usable = alone & (widths > 0.0) & (widths < 5.0) & (tan > 0.0) & (tan < _TAN_LIMIT)
+    usable = alone & (widths > 0.0) & (widths < 5.0) & (tan > 0.0) & (tan < TAN_LIMIT)
     if usable.sum() < _MIN_PEAKS:
         return None
     tan, widths = tan[usable], widths[usable]
 
     def misfit(parameters: np.ndarray) -> float:
-        deviation = widths - _of_parameters(parameters).fwhm_deg(2.0 * np.degrees(np.arctan(tan)))
-        return float(np.abs(np.where(deviation > 0.0, deviation / 3.0, deviation)).sum())
+        deviation = widths - _of_parameters(parameters).at_tan(tan)
+        return float(np.maximum(deviation / 3.0, -deviation).sum())
 
     width = float(np.median(widths))
     fits = [
@@ -65,7 +52,7 @@ def measure_widths(
 
 def _of_parameters(parameters: np.ndarray) -> PeakWidths:
     """FWHM² = a² (tan θ - t)² + b²: never negative, with its minimum b at t."""
-    a, t, b = parameters
+    a, t, b = parameters.tolist()
     # A minimum above tan 60° would let the widths fall over the whole pattern; none does.
-    t = float(np.clip(t, -0.2, np.tan(np.radians(60.0))))
-    return PeakWidths(float(a * a), float(-2.0 * a * a * t), float(a * a * t * t + b * b))
+    t = min(max(t, -0.2), _TAN_60)
+    return PeakWidths(a * a, -2.0 * a * a * t, a * a * t * t + b * b)

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sgan_jax.evaluation.figures import AMBER, BLUE, INK, LINE, MUTED
-from sgan_jax.measured.regrid import ModelPattern
+from sgan_jax.measured.model_pattern import ModelPattern
 
 
 def draw(pattern: ModelPattern) -> Figure:

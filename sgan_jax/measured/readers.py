@@ -109,7 +109,7 @@ def _read(path: pathlib.Path, file_format: str, neutron: bool) -> list[MeasuredP
     if file_format == "cif":
         return powder_cif.read(name, content)
     file = text_file.decode(name, content)
-    if not file_format and any(line.lower().startswith("data_") for line in file.lines):
+    if not file_format and any(line[:5].lower() == "data_" for line in file.lines):
         return powder_cif.read(name, content)
     if not file_format:
         tests = ((name, is_format) for name, (is_format, _) in _TEXT_FORMATS.items())

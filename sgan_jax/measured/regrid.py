@@ -13,54 +13,20 @@ than the model's peaks, the pattern is convolved with the Gaussian that is missi
 areas and so lowers the heights; where it is wider it stays: what wide peaks hide is not known.
 """
 
-import dataclasses
-
 import numpy as np
 from scipy.interpolate import Akima1DInterpolator
 
 from sgan_jax.diffraction import peak_shape
 from sgan_jax.diffraction.instrument import LEAST, MISSING, Instrument
 from sgan_jax.measured import background as backgrounds
-from sgan_jax.measured import peak_widths
+from sgan_jax.measured import peak_count, peak_widths
+from sgan_jax.measured.model_pattern import ModelPattern, PeakWidths
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
-from sgan_jax.measured.peak_widths import PeakWidths
 
 _GAP_STEPS = 3.5  # a wider hole than so many steps is not interpolated over
 _MIN_SHARE = 0.2  # of the model's grid that must have been measured
 _REACH = 4.0  # standard deviations to which the Gaussian of the convolution goes
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ModelPattern:
-    """What the model sees of a measured pattern, and how it came about.
-
-    Attributes:
-        measured: the pattern as the instrument gave it.
-        background: under the measured pattern, at its angles [n]; NaN where the direct beam and
-            the shadow of its stop make it no pattern.
-        widths: of the measured peaks, over the measured 2θ; None where too few stood out.
-        instrument: the model's, with its grid.
-        intensity: float32 [points] on that grid, maximum 1, nothing below `LEAST`;
-            `MISSING` where not measured. Both as in training (`rendered`).
-        inside: bool [points], where the grid was measured.
-    """
-
-    measured: MeasuredPattern
-    background: np.ndarray
-    widths: PeakWidths | None
-    instrument: Instrument
-    intensity: np.ndarray
-    inside: np.ndarray
-
-    def missing_ranges_deg(self) -> list[tuple[float, float]]:
-        """Return first and last 2θ of each range of the model's grid that was not measured."""
-        grid = self.instrument.two_theta_deg
-        missing = np.concatenate(([False], ~self.inside, [False]))
-        edges = np.flatnonzero(missing[1:] != missing[:-1])
-        return [
-            (float(grid[begin]), float(grid[end - 1]))
-            for begin, end in zip(edges[::2], edges[1::2], strict=True)
-        ]
+_NOTHING = 8.0  # standard deviations at which it is 1e-14 of its height
 
 
 def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern:
@@ -97,14 +63,21 @@ def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPat
         raise PatternError(measured.file, None, "nothing stands above the background")
     under = np.concatenate([np.full(begin, np.nan), under])
     seen = np.where(inside, np.maximum(density / maximum, LEAST), MISSING).astype(np.float32)
-    return ModelPattern(measured, under, widths, instrument, seen, inside)
+    return ModelPattern(
+        measured,
+        under,
+        peak_count.height_over_noise(net),
+        peak_count.count_peaks(y, net),
+        widths,
+        instrument,
+        seen,
+        inside,
+    )
 
 
 def _errors(measured: MeasuredPattern, net: np.ndarray) -> np.ndarray:
     """Return the standard errors [n]; where they are unknown, of the scatter between neighbours."""
-    # Second differences of white noise have a deviation of √6; 1.4826 turns a median into one.
-    second = np.abs(np.diff(net, 2))
-    scatter = 1.4826 * np.median(second) / np.sqrt(6.0)
+    scatter = peak_count.noise_level(net)
     if measured.sigma is None:
         return np.full(len(net), scatter)
     sigma = measured.sigma[-len(net) :]
@@ -162,18 +135,23 @@ def _widen(
     step = instrument.two_theta_step_deg
     deviation = fwhm_deg / np.sqrt(8.0 * np.log(2.0)) / step  # in points
     reach = int(np.ceil(_REACH * deviation.max()))
-    total, weight = np.zeros(len(density)), np.zeros(len(density))
     points = len(density)
     narrow = np.maximum(deviation, 0.1)  # exp(-50) beside the point itself: no convolution
-    area = np.zeros(points)
+    area, heights = np.zeros(points), []
+    for offset in range(reach + 1):
+        wide = np.flatnonzero(_NOTHING * narrow >= offset)  # most are not, at large offsets
+        part = slice(wide[0], wide[-1] + 1)
+        heights.append((part, np.exp(-0.5 * (offset / narrow[part]) ** 2)))
+        area[part] += heights[-1][1] * (2.0 if offset else 1.0)
+    total, weight = np.zeros(points), np.zeros(points)
     for offset in range(-reach, reach + 1):
-        area += np.exp(-0.5 * (offset / narrow) ** 2)
-    for offset in range(-reach, reach + 1):
+        part, height = heights[abs(offset)]
+        share = np.zeros(points)
+        share[part] = height / area[part] * inside[part]
         to = slice(max(offset, 0), points + min(offset, 0))
         source = slice(max(-offset, 0), points + min(-offset, 0))
-        share = np.exp(-0.5 * (offset / narrow[source]) ** 2) / area[source] * inside[source]
-        total[to] += share * density[source]
-        weight[to] += share
+        total[to] += share[source] * density[source]
+        weight[to] += share[source]
     return np.where(inside, total / np.maximum(weight, 1e-6), 0.0)
 
 

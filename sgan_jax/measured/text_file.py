@@ -78,7 +78,7 @@ def is_comment(line: str) -> bool:
 
 def to_number(token: str) -> float | None:
     """Return the number that is written, Fortran's exponents included, or None."""
-    if token.isdecimal() and token.isascii():  # most are, and it is quicker
+    if token.replace(".", "", 1).isdecimal() and token.isascii():  # most are, and it is quicker
         return float(token)
     if not _NUMBER.fullmatch(token.lower()):
         return None

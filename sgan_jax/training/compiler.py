@@ -49,13 +49,18 @@ def _is_known(flags: Iterable[str]) -> bool:
     ).returncode
 
 
-def keep_programs(folder: pathlib.Path) -> None:
+def keep_programs(folder: pathlib.Path, least_seconds: float = 1.0) -> None:
     """Keep compiled programs in a folder, so that the next start need not compile them.
 
     A folder that the user chose (JAX_COMPILATION_CACHE_DIR) stays. A program's name there covers
     what it depends on: code, versions, devices, flags.
+
+    Args:
+      folder: made where it is not there.
+      least_seconds: programs that take less to compile are not kept.
     """
     import jax  # `set_gpu_flags` comes before it
 
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", least_seconds)

@@ -5,7 +5,7 @@ import numpy as np
 from sgan_jax.answers.answer import Answer
 from sgan_jax.diffraction.instrument import PRESETS
 from sgan_jax.measured import pattern
-from sgan_jax.measured.regrid import ModelPattern
+from sgan_jax.measured.model_pattern import ModelPattern
 
 TWO_THETA = np.linspace(10.0, 110.0, 2001)
 
@@ -25,6 +25,8 @@ def seen(file="sample.xye", title="a garnet"):
     return ModelPattern(
         measured,
         np.full(len(TWO_THETA), 50.0),
+        500.0,
+        2,
         None,
         instrument,
         np.exp(-(((grid - 60.0) / 0.5) ** 2)).astype(np.float32),

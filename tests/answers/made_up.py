@@ -27,7 +27,7 @@ class Small(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
         features = x.reshape(len(x), -1)[:, ::10]
-        logits = 5.0 * nn.Dense(self.classes)(features)
+        logits = nn.Dense(self.classes, name="class_head")(features)
         return DiscriminatorOutput(logits, features, None)
 
 
@@ -56,8 +56,11 @@ def classifier(task="sg", calibrated=None, offset=0.0, model=Small):
         lambda: network.init(jax.random.key(0), jnp.zeros((1, MODEL.points)), train=False)
     )["params"]
     random = np.random.default_rng(0)
+    scale = 5.0 if model is Small else 1.0
     params = jax.tree.map(
-        lambda leaf: random.normal(0.0, max(leaf.size, 64) ** -0.25, leaf.shape).astype(np.float32),
+        lambda leaf: (
+            scale * random.normal(0.0, max(leaf.size, 64) ** -0.25, leaf.shape).astype(np.float32)
+        ),
         shapes,
     )
     return Classifier(

@@ -13,7 +13,7 @@ from flax import linen as nn
 import sgan_jax
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
-from sgan_jax.answers import loading, saved_model
+from sgan_jax.answers import loading, packaged, saved_model
 from sgan_jax.answers.saved_model import ModelError
 from sgan_jax.datasets import powder_patterns, splits
 from sgan_jax.datasets.catalogue import Catalogue
@@ -225,7 +225,7 @@ def test_a_model_of_another_version_is_refused(real, tmp_path, change, message):
 
 
 def test_models_of_the_package_have_names(real, tmp_path, monkeypatch):
-    monkeypatch.setattr(saved_model, "PACKAGED", tmp_path)
+    monkeypatch.setattr(packaged, "FOLDER", tmp_path)
     with pytest.raises(ModelError, match=r"bl is no model: .*this one carries none"):
         loading.load("bl")
     saved_model.write(real, tmp_path / "bl", {})

@@ -7,8 +7,9 @@ import made_up
 import numpy as np
 import pytest
 
-from sgan_jax.answers import predicting
+from sgan_jax.answers import drawing, output, predicting, reading
 from sgan_jax.answers.inputs import Input
+from sgan_jax.datasets import processes
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,33 @@ def test_each_bank_of_a_file_has_its_outcome(tmp_path, classifiers):
     assert first.answer.bravais == second.answer.bravais
 
 
-def test_the_processes_that_read_need_not_load_jax():
-    program = "import sys; from sgan_jax.answers import reading; sys.exit('jax' in sys.modules)"
+@pytest.mark.parametrize(
+    ("modules", "without"),
+    [("reading, packaged", "jax"), ("loading, pages, predicting", "scipy")],
+)
+def test_who_reads_need_not_load_jax_and_who_answers_need_not_load_scipy(modules, without):
+    """Each takes seconds, which pass at the same time; the readers are started before either."""
+    program = "import sys; from sgan_jax.commands import prediction; "
+    program += f"from sgan_jax.answers import {modules}; "
+    program += f"sys.exit({without!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_answers_do_not_depend_on_how_many_processes_read(tmp_path, classifiers):
+    files = [tmp_path / f"{i}.xy" for i in range(12)]
+    for seed, file in enumerate(files):
+        write_xy(file, seed)
+    files[1].write_text("1 2\nnot a number\n")
+    alone = outcomes(classifiers, files, pictures=True)
+    for count in (1, 2):
+        with processes.Workers(count, reading.load_libraries) as workers:
+            found = outcomes(classifiers, files, pictures=True, workers=workers)
+        assert [output.entry(x, 0.9) for x in found] == [output.entry(x, 0.9) for x in alone]
+        assert [x.picture for x in found] == [x.picture for x in alone]
+    assert alone[1].reason == "line 2: 'not a number' is no row of numbers"
+    assert alone[1].picture is None
+    svg = drawing.svg(alone[0].answer.seen)
+    assert alone[0].picture == svg != alone[2].picture
 
 
 def test_many_files_are_answered_in_batches(tmp_path, classifiers, monkeypatch):

@@ -17,7 +17,7 @@ def seen_of(measured):
 def test_a_good_pattern_is_answered_for():
     seen = seen_of(made_up.measure())
     assert refusal.of_measurement(seen) is None
-    assert refusal.count_peaks(seen) == len(made_up.D)
+    assert seen.peaks == len(made_up.D)
 
 
 def test_background_alone_is_refused():
@@ -45,7 +45,7 @@ def test_more_noise_than_the_training_had_is_refused():
 @pytest.mark.parametrize("peaks", [1, 2])
 def test_too_few_peaks_are_refused(peaks):
     seen = seen_of(made_up.measure(made_up.D[:peaks], made_up.F_SQUARED[:peaks]))
-    assert refusal.count_peaks(seen) == peaks
+    assert seen.peaks == peaks
     assert f"too few peaks: {peaks} stand" in refusal.of_measurement(seen)
 
 

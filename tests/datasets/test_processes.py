@@ -1,6 +1,7 @@
 """The ordered map over processes: order, laziness, errors, and no process left behind."""
 
 import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -18,6 +19,14 @@ def process_and_threads(_: int) -> tuple[int, str]:
 
 def reciprocal(number: int) -> float:
     return 1 / number
+
+
+def prepare() -> None:
+    os.environ["PREPARED"] = "yes"
+
+
+def number_and_prepared(number: int) -> tuple[int, bool]:
+    return number, "PREPARED" in os.environ
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -45,6 +54,24 @@ def test_work_is_done_by_others_with_one_thread_each():
 def test_an_error_of_the_function_comes_out():
     with pytest.raises(ZeroDivisionError):
         list(processes.ordered_map(reciprocal, range(-50, 50), processes=2, chunk=5))
+
+
+def test_workers_are_prepared_before_there_is_work():
+    before = set(multiprocessing.active_children())
+    with processes.Workers(2, prepare) as workers:
+        assert len(set(multiprocessing.active_children()) - before) == 2
+        chunks = itertools.batched(range(100), 7)
+        found = list(workers.map_chunks(number_and_prepared, chunks))
+    assert [number for number, _ in found] == list(range(100))
+    assert all(prepared for _, prepared in found)
+    assert set(multiprocessing.active_children()) == before
+
+
+def test_workers_end_with_an_error_of_who_started_them():
+    before = set(multiprocessing.active_children())
+    with pytest.raises(ValueError, match="no model"), processes.Workers(2, prepare):
+        raise ValueError("no model")
+    assert set(multiprocessing.active_children()) == before
 
 
 def test_processes_end_when_the_parent_is_killed():

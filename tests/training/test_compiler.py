@@ -70,7 +70,7 @@ def no_programs_kept():
 
 def test_the_second_start_finds_the_first_ones_programs(events, no_programs_kept, tmp_path):
     hits = []
-    compiler.keep_programs(tmp_path)
+    compiler.keep_programs(tmp_path, least_seconds=0.0)
     for _ in range(2):
         jax.clear_caches()
         assert float(jax.jit(lambda x: jnp.cos(x) * 3)(0.0)) == 3.0
@@ -85,7 +85,7 @@ def test_a_folder_that_the_user_chose_stays(no_programs_kept, tmp_path):
 
 
 def test_half_a_program_of_a_killed_run_is_compiled_again(no_programs_kept, tmp_path):
-    compiler.keep_programs(tmp_path)
+    compiler.keep_programs(tmp_path, least_seconds=0.0)
     calculate = jax.jit(lambda x: jnp.cos(x) * 5)
     assert float(calculate(0.0)) == 5.0
     for program in tmp_path.glob("*-cache"):

@@ -1,0 +1,46 @@
+"""The network's program: one for all models that differ in their classes only.
+
+A process waits for the compiler before its first answer. The models of lattices and of groups are
+one network but for the last layer, so the program ends at the features, and that layer, a product
+with [64, K], is left to numpy.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from sgan_jax.models.resnet import DiscriminatorOutput
+
+HEAD = "class_head"  # the last layer among the parameters, logits = features @ kernel + bias
+BATCH = 8  # patterns of the one compiled shape; a single one takes little longer than eight do
+
+
+def logits(model: nn.Module, params: Mapping[str, Any], patterns: np.ndarray) -> np.ndarray:
+    """Return the logits [n, K] of patterns [n, P], both float32."""
+    head = params[HEAD]
+    without = {**params, HEAD: {name: leaf[..., :0] for name, leaf in head.items()}}
+    parts = [np.zeros((0, head["kernel"].shape[0]), np.float32)]
+    for begin in range(0, len(patterns), BATCH):
+        some = patterns[begin : begin + BATCH]
+        padded = np.pad(some, ((0, BATCH - len(some)), (0, 0)))
+        features = _program()(model.clone(classes=0), without, padded)
+        parts.append(np.asarray(features)[: len(some)])
+    return np.concatenate(parts) @ np.asarray(head["kernel"]) + np.asarray(head["bias"])
+
+
+@functools.cache
+def _program() -> Callable[[nn.Module, Any, np.ndarray], jax.Array]:
+    """Return (model, params, patterns [BATCH, P]) -> features [BATCH, 64]."""
+
+    def features(model, params, patterns):
+        output = model.apply({"params": params}, patterns, train=False)
+        return cast(DiscriminatorOutput, output).features
+
+    # What optimising would save on the network's 2 ms a pattern is less than it takes, and lost
+    # beside the reading, the background and the regridding.
+    quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    return jax.jit(features, static_argnums=0, compiler_options=quick)
