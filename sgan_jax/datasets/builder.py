@@ -96,8 +96,12 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
         paths = self._paths(work)
         described = (work / "dataset_info.json").is_file()
         if not (described and paths and not records.path(paths[-1]).exists()):
-            self._write(work)
-            self.info.write_to_directory(work)
+            try:
+                self._write(work)
+                self.info.write_to_directory(work)
+            except BaseException:
+                shards.remove_unfinished(paths)
+                raise
         for path in reversed(paths):  # without the last one's record the set needs but its name
             records.path(path).unlink(missing_ok=True)
         work.rename(self.data_dir)

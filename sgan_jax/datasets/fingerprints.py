@@ -31,7 +31,8 @@ def files_fingerprint(path: pathlib.Path) -> str:
     else:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    text = "\n".join(lines)  # on some disks names are no Unicode
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def prototypes_fingerprint() -> str:

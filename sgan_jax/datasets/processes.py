@@ -6,10 +6,12 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable
 
+_CHUNK_BYTES = 2**20  # and one more item: files of 32 MiB each must not fill the memory
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -31,21 +33,22 @@ def ordered_map[Item, Result](
       function: importable from a module; it and the items travel by pickle.
       items: any iterable.
       processes: 0 is one a core.
-      chunk: items sent at a time.
+      chunk: items sent at a time, at most.
     """
     processes = processes or available_cores()
-    chunks = itertools.batched(items, chunk)
-    ahead = list(itertools.islice(chunks, 2))
-    chunks = itertools.chain(ahead, chunks)
-    if processes == 1 or len(ahead) < 2:
-        yield from map(function, itertools.chain.from_iterable(chunks))
+    items = iter(items)
+    ahead = list(itertools.islice(items, chunk + 1))
+    items = itertools.chain(ahead, items)
+    if processes == 1 or len(ahead) <= chunk:
+        yield from map(function, items)
         return
+    chunks = _pickled(items, chunk)
 
     executor = concurrent.futures.ProcessPoolExecutor(
         processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
     )
 
-    def submit(items: tuple[Item, ...]) -> concurrent.futures.Future[list[Result]]:
+    def submit(items: list[bytes]) -> concurrent.futures.Future[list[Result]]:
         # A submit may start a process, which inherits both.
         with _environment(dict.fromkeys(_ONE_THREAD, "1")), _interrupts_blocked():
             return executor.submit(_do_chunk, function, items)
@@ -67,8 +70,20 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _do_chunk(function: Callable, items: tuple) -> list:
-    return [function(item) for item in items]
+def _pickled(items: Iterable, most: int) -> Generator[list[bytes]]:
+    """Yield the items, pickled, some at a time: `most`, or as few as are `_CHUNK_BYTES`."""
+    chunk: list[bytes] = []
+    for item in items:
+        chunk.append(pickle.dumps(item))
+        if len(chunk) == most or sum(map(len, chunk)) > _CHUNK_BYTES:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _do_chunk(function: Callable, items: list[bytes]) -> list:
+    return [function(pickle.loads(item)) for item in items]
 
 
 def _end_with_parent() -> None:

@@ -136,6 +136,11 @@ def _results(
         yield shown()
 
 
+def remove_unfinished(paths: list[pathlib.Path]) -> None:
+    """Remove all but the shards that have a record, as a build does that ends before its end."""
+    _remove_all_but([path for path in paths if records.path(path).exists()], paths)
+
+
 def _remove_all_but(finished: list[pathlib.Path], paths: list[pathlib.Path]) -> None:
     """Remove what else is in the folder of the shards, and the folder where nothing is finished."""
     kept = {path for shard in finished for path in (shard, records.path(shard))}

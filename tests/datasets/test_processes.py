@@ -32,6 +32,21 @@ def test_an_endless_input_is_drawn_as_needed():
     results.close()
 
 
+def test_large_items_are_sent_few_at_a_time():
+    drawn = 0
+
+    def large():
+        nonlocal drawn
+        for _ in range(200):
+            drawn += 1
+            yield bytes(2**20)
+
+    results = processes.ordered_map(len, large(), processes=2, chunk=16)
+    assert next(results) == 2**20
+    results.close()
+    assert drawn <= 32  # of small ones it would be 128
+
+
 def test_work_is_done_by_others_with_one_thread_each():
     before = dict(os.environ)
     ids, threads = zip(
