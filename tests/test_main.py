@@ -40,6 +40,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--config=configs/demo.py", "--workdr=x"], "workdr"),
         (["--config=configs/demo.py", "workdir"], "'workdir' is not a flag"),
         (["--config=configs/demo.py", "--crystals=a.zip"], "--mode=evaluate"),
+        (["--config=configs/demo.py", "--beam_pipeline_options=a=b"], "--mode=build"),
         (["--mode=evaluate", "--workdir=/nowhere"], "train first"),
         (["--mode=compare", "--workdir=/nowhere"], "/nowhere holds no run"),
         (["--mode=predict"], "--input is missing"),

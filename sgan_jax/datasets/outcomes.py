@@ -5,7 +5,7 @@ the order of the files, so which of two duplicates is kept depends on nothing el
 """
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sgan_jax.crystals.duplicates import DuplicateFilter
@@ -34,6 +34,11 @@ class Found(NamedTuple):
     example: dict[str, Any]
     volume: float
     atoms: float
+
+    @property
+    def id(self) -> str:
+        """The crystal's, as the catalogue has it."""
+        return " ".join(self.example["id"].split())
 
     @property
     def formula(self) -> str:
@@ -83,6 +88,35 @@ def outcome[Item](source: Source[Item], instrument: Instrument, item: Item) -> O
     return Outcome(found, skipped)
 
 
+def examples(
+    outcome: Outcome, names: Iterable[str | None], record: Record
+) -> Iterator[dict[str, Any]]:
+    """Yield the examples of a file that are new; all about the file goes into the record.
+
+    Args:
+      outcome: of the file.
+      names: each crystal's id in the data set, None where it is a duplicate.
+      record: of the file's shard.
+    """
+    record.skipped += outcome.skipped
+    record.lost += not outcome.found
+    for found, name in zip(outcome.found, names, strict=True):
+        if name is None:
+            record.duplicates.append((found.example["id"], found.formula))
+            continue
+        described = found.example | {"id": name}
+        record.crystals.append(catalogue.row(described))
+        record.volumes_per_atom.append(found.volume / found.atoms)
+        yield described
+
+
+def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return the name, primed until it is free: an archive may hold a name twice."""
+    while is_taken(name):
+        name += "'"
+    return name
+
+
 def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
@@ -117,26 +151,21 @@ class Tally:
         Raises:
           TooManySkippedError: more than `max_skipped_fraction` of the files gave nothing.
         """
-        record.skipped += outcome.skipped
         self.reasons.update(entry.reason for entry in outcome.skipped)
+        yield from examples(outcome, map(self._name, outcome.found), record)
         if not outcome.found:
-            record.lost += 1
             self.lost += 1
             self.check(outcome.skipped[-1])
-        for found in outcome.found:
-            described = found.example
-            if not self._filter.is_new(found):
-                self.duplicates += 1
-                record.duplicates.append((described["id"], described["formula"]))
-                continue
-            described["id"] = " ".join(described["id"].split())  # as the catalogue has it
-            while len(self._ids.numbers(described["id"])):  # an archive may hold a name twice
-                described["id"] += "'"  # splits go by the id
-            self._ids.add(described["id"])
-            self.kept += 1
-            record.crystals.append(catalogue.row(described))
-            record.volumes_per_atom.append(found.volume / found.atoms)
-            yield described
+
+    def _name(self, found: Found) -> str | None:
+        """Return a crystal's id in the data set, None where it is a duplicate."""
+        if not self._filter.is_new(found):
+            self.duplicates += 1
+            return None
+        name = free_name(found.id, lambda name: len(self._ids.numbers(name)) > 0)
+        self._ids.add(name)
+        self.kept += 1
+        return name
 
     def absorb(self, record: Record) -> None:
         """Be as after the examples of a shard that an earlier build has written."""
