@@ -76,15 +76,23 @@ def cif_members(path: str | os.PathLike) -> Iterator[Member]:
         raise CifError("unreadable file", str(error), str(path)) from error
 
 
+def names_below(folder: pathlib.Path) -> Iterator[str]:
+    """Yield the names, relative to a folder, of all in it that is no folder; in no order."""
+    for here, _, names in os.walk(folder):  # five times as fast as pathlib
+        below = pathlib.Path(here).relative_to(folder).as_posix()
+        yield from names if below == "." else (f"{below}/{name}" for name in names)
+
+
 def _is_cif(name: str) -> bool:
     base = name.rsplit("/", 1)[-1]
     return base.lower().endswith((".cif", ".cif.gz")) and not base.startswith("._")
 
 
 def _folder(path: pathlib.Path) -> Iterator[Member]:
-    files = (file for file in path.rglob("*") if _is_cif(file.name))
-    usable = (file for file in files if file.is_file() or not file.exists())  # or a dangling link
-    for name in sorted(file.relative_to(path).as_posix() for file in usable):
+    for name in sorted(filter(_is_cif, names_below(path))):
+        full = os.path.join(path, name)
+        if os.path.exists(full) and not os.path.isfile(full):  # a pipe; a dangling link is told of
+            continue
         yield Member(name, lambda name=name: _load(name, lambda: (path / name).open("rb")))
 
 
