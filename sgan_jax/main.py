@@ -76,9 +76,15 @@ def main(argv: list[str]) -> None:
             raise
         sys.exit(f"error: {error}")
     except (shutdown.Stopped, concurrent.futures.BrokenExecutor) as error:
-        if not stop.was_asked(error):
-            raise
-        stop.end(error)
+        if stop.was_asked(error):
+            stop.end(error)
+        if isinstance(error, concurrent.futures.BrokenExecutor):
+            sys.exit(
+                "error: a process that worked for this one was ended by the system, most likely as "
+                "memory ran out; --config.data.processes=N with a smaller N needs less. The same "
+                "command goes on"
+            )
+        raise
 
 
 def on_all_hosts(stop: shutdown.Shutdown) -> None:

@@ -40,6 +40,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--config=configs/demo.py", "--workdr=x"], "workdr"),
         (["--config=configs/demo.py", "workdir"], "'workdir' is not a flag"),
         (["--config=configs/demo.py", "--crystals=a.zip"], "--mode=evaluate"),
+        (["--config=configs/demo.py", "--beam_pipeline_options=a=b"], "--mode=build"),
         (["--mode=evaluate", "--workdir=/nowhere"], "train first"),
         (["--mode=compare", "--workdir=/nowhere"], "/nowhere holds no run"),
         (["--mode=predict"], "--input is missing"),
@@ -224,3 +225,25 @@ def test_sigterm_to_all_processes_of_a_build_ends_them_and_the_same_command_buil
     assert "Traceback" not in said
     finished = run(*arguments)
     assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not pathlib.Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_a_worker_that_the_system_ends_ends_the_build_with_advice(tmp_path):
+    """As it does where memory runs out."""
+    arguments = small_run(
+        tmp_path / "run", tmp_path / "data", data__prototype_crystals=600, data__processes=2
+    )
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    workers = []
+    while len(workers) < 3:  # one of them, the first, keeps track of resources
+        assert process.poll() is None
+        workers = children.read_text().split()
+        time.sleep(0.01)
+    time.sleep(3)
+    os.kill(int(workers[-1]), signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "data.processes" in said.splitlines()[-1]
+    assert "Traceback" not in said

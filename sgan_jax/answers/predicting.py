@@ -46,7 +46,7 @@ def predict_files(
         looks = map(read, files)
     else:
         errand = min(_ERRAND, -(-len(files) // workers.processes))
-        looks = workers.map_chunks(read, itertools.batched(files, errand))
+        looks = workers.map(read, files, chunk=errand)
     for each in classifiers:  # compiled while the first files are read
         each.logits(np.zeros((1, each.instrument.points), np.float32))
     for batch in itertools.batched(zip(files, looks, strict=True), BATCH):

@@ -1,5 +1,6 @@
 """The command line's flags, and what is found wrong with them before anything is loaded."""
 
+import importlib.util
 import pathlib
 import re
 import sys
@@ -29,6 +30,12 @@ MODE = flags.DEFINE_enum(
     "robustness: accuracy against impurities, noise, resolution ..., into the report. "
     "compare: the runs below --workdir in one table, by means over their seeds. "
     "predict: name the symmetry of measured patterns, --input.",
+)
+BEAM_PIPELINE_OPTIONS = flags.DEFINE_list(
+    "beam_pipeline_options",
+    None,
+    "With --mode=build: build with Apache Beam and these options of it, with commas between them "
+    "and without dashes: runner=FlinkRunner,flink_master=host:8081. Needs sgan_jax[beam].",
 )
 CRYSTALS = flags.DEFINE_string(
     "crystals",
@@ -134,6 +141,14 @@ def check(argv: list[str]) -> None:
             "--crystals goes with --mode=evaluate; to train on crystals of your own "
             "give --config.data.source=cif --config.data.cif_path=FILE"
         )
+    if BEAM_PIPELINE_OPTIONS.value is not None:
+        if MODE.value != "build":
+            raise ValueError("--beam_pipeline_options goes with --mode=build")
+        if importlib.util.find_spec("apache_beam") is None:
+            raise ValueError(
+                "--beam_pipeline_options needs Apache Beam, in an environment of its own: "
+                "pip install 'sgan_jax[beam]'"
+            )
     if INPUT.value and MODE.value != "predict":
         raise ValueError("--input goes with --mode=predict")
 

@@ -28,10 +28,10 @@ def train(stop: shutdown.Shutdown) -> None:
 
 def build() -> None:
     """Build the data set of the configuration, or go on with it."""
-    config = options.required_config()
+    config, beam_options = options.required_config(), options.BEAM_PIPELINE_OPTIONS.value
     from sgan_jax.training import experiment, hosts
 
-    folder = hosts.from_first(lambda: experiment.prepare_data(config))
+    folder = hosts.from_first(lambda: experiment.prepare_data(config, beam_options))
     logging.info("the data set is %s", folder)
 
 

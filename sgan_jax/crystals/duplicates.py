@@ -47,7 +47,7 @@ class DuplicateFilter:
         """
         formula, number = crystal.formula, crystal.space_group_number
         volume = crystal.volume / crystal.atoms
-        kept = self._volumes.numbers(_kind(formula, number))
+        kept = self._volumes.numbers(kind(formula, number))
         if np.any(np.abs(volume - kept) <= _VOLUME_TOLERANCE * kept):
             return False
         self.remember(formula, number, volume)
@@ -55,8 +55,9 @@ class DuplicateFilter:
 
     def remember(self, formula: str, space_group_number: int, volume_per_atom: float) -> None:
         """Take a crystal for one that was new, as a build did before it was killed."""
-        self._volumes.add(_kind(formula, space_group_number), volume_per_atom)
+        self._volumes.add(kind(formula, space_group_number), volume_per_atom)
 
 
-def _kind(formula: str, space_group_number: int) -> str:
+def kind(formula: str, space_group_number: int) -> str:
+    """Return what a crystal shares with its duplicates; of these, the volume decides."""
     return f"{space_group_number} {formula}"

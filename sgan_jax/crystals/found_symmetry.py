@@ -8,6 +8,7 @@ from sgan_jax.crystals import displacements, operations, sites, spglib_errors
 from sgan_jax.crystals.skipped import CifError
 
 SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
+_MAX_ATOMS = 4_000  # in the unit cell; spglib's time grows with their square, 40 s for so many
 _CHUNK = 200_000  # positions held at a time
 
 
@@ -17,9 +18,11 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
     Positions count as equal when they hold the same elements with the same occupancies.
 
     Raises:
-      CifError: spglib finds no symmetry.
+      CifError: spglib finds no symmetry, or the cell has too many atoms for it.
     """
     content = crystal.unit_cell_sites()
+    if len(content.elements) > _MAX_ATOMS:
+        raise CifError("too large", f"{len(content.elements)} atoms in the unit cell for spglib")
     positions, members = _positions(content, crystal.cell)
     kinds: dict[tuple, int] = {}
     numbers = [

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,13 @@ def identity(source: Source, instrument: Instrument) -> dict[str, Any]:
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class PatternConfig(tfds.core.BuilderConfig):
-    """A data set to build; the last two change how it is built, not what."""
+    """A data set to build; the last three change how it is built, not what."""
 
     source: Source
     instrument: Instrument
     max_skipped_fraction: float
     processes: int
+    beam_options: Sequence[str] | None = None
 
 
 class PowderPatterns(dataset_builder.FileReaderBuilder):
@@ -96,8 +98,12 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
         paths = self._paths(work)
         described = (work / "dataset_info.json").is_file()
         if not (described and paths and not records.path(paths[-1]).exists()):
-            self._write(work)
-            self.info.write_to_directory(work)
+            try:
+                self._write(work)
+                self.info.write_to_directory(work)
+            except BaseException:
+                shards.remove_unfinished(paths)
+                raise
         for path in reversed(paths):  # without the last one's record the set needs but its name
             records.path(path).unlink(missing_ok=True)
         work.rename(self.data_dir)
@@ -117,15 +123,27 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
         tally = outcomes.Tally(len(config.source), config.max_skipped_fraction)
         serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
         paths = self._paths(folder)
-        shards.write(
+
+        def serialize(example: dict[str, Any]) -> bytes:
+            return _in_order(serializer.serialize_example(features.encode_example(example)))
+
+        if config.beam_options is not None and not all(records.path(p).exists() for p in paths):
+            from sgan_jax.datasets import beam_shards  # only where Beam is installed
+
+            beam_shards.write(
+                paths,
+                source=config.source,
+                instrument=config.instrument,
+                serialize=serialize,
+                options=config.beam_options,
+            )
+        shards.write(  # of Beam's shards, checks them and counts what became of the files
             paths,
             tally,
             source=config.source,
             instrument=config.instrument,
             process_count=config.processes,
-            serialize=lambda example: _in_order(
-                serializer.serialize_example(features.encode_example(example))
-            ),
+            serialize=serialize,
             skipped_list=pathlib.Path(self.data_dir).parent / "skipped.tsv",
         )
         lengths, seconds = tables.write(folder, paths)

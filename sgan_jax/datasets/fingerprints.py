@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import pathlib
 import zipfile
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sgan_jax.crystals import prototypes, synthetic, synthetic_statistics
+from sgan_jax.crystals import members, prototypes, synthetic, synthetic_statistics
 from sgan_jax.crystals.crystal import Crystal
 
 _SAMPLE = 20  # made crystals whose numbers stand for the code that makes them
@@ -22,8 +23,9 @@ def files_fingerprint(path: pathlib.Path) -> str:
     tar): its bytes. Of a folder: the names, sizes and modification times of the files in it.
     """
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
-        stats = [(p.relative_to(path).as_posix(), p.stat()) for p in files]
+        names = sorted(members.names_below(path), key=lambda name: name.split("/"))
+        files = [(name, os.path.join(path, name)) for name in names]
+        stats = [(name, os.stat(file)) for name, file in files if os.path.isfile(file)]
         lines = [f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in stats]
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -31,7 +33,8 @@ def files_fingerprint(path: pathlib.Path) -> str:
     else:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    text = "\n".join(lines)  # on some disks names are no Unicode
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def prototypes_fingerprint() -> str:

@@ -16,7 +16,7 @@ import os
 import pathlib
 import platform
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,10 +109,12 @@ def prepare(
     dir: str | os.PathLike,
     processes: int,
     instrument: Instrument,
+    beam_options: Sequence[str] | None = None,
 ) -> pathlib.Path:
     """Return the folder of a data set, building it first where it is not there.
 
-    The arguments are the keys of `config.data` and an instrument. Several processes may ask for
+    The arguments are the keys of `config.data`, an instrument and, where Apache Beam is to build,
+    Beam's options without dashes ('runner=FlinkRunner', ...). Several processes may ask for
     the same set at once: one builds, the others wait. A build that was killed, or ended with an
     error, leaves nothing that could be taken for a data set; the shards that it had finished are
     checked, and the next build of that set goes on from them.
@@ -143,6 +145,7 @@ def prepare(
         instrument=instrument,
         max_skipped_fraction=max_skipped_fraction,
         processes=processes,
+        beam_options=beam_options,
     )
     root = pathlib.Path(dir).expanduser() if dir else user_cache.folder()
     folder = root / "powder_patterns" / config.name / builder.FORMAT_VERSION

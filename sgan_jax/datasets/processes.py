@@ -6,10 +6,12 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable
 
+_CHUNK_BYTES = 2**20  # and one more item: files of 32 MiB each must not fill the memory
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -31,17 +33,17 @@ def ordered_map[Item, Result](
       function: importable from a module; it and the items travel by pickle.
       items: any iterable.
       processes: 0 is one a core.
-      chunk: items sent at a time.
+      chunk: items sent at a time, at most.
     """
     processes = processes or available_cores()
-    chunks = itertools.batched(items, chunk)
-    ahead = list(itertools.islice(chunks, 2))
-    chunks = itertools.chain(ahead, chunks)
-    if processes == 1 or len(ahead) < 2:
-        yield from map(function, itertools.chain.from_iterable(chunks))
+    items = iter(items)
+    ahead = list(itertools.islice(items, chunk + 1))
+    items = itertools.chain(ahead, items)
+    if processes == 1 or len(ahead) <= chunk:
+        yield from map(function, items)
         return
     with Workers(processes) as workers:
-        yield from workers.map_chunks(function, chunks)
+        yield from workers.map(function, items, chunk=chunk)
 
 
 class Workers:
@@ -64,24 +66,24 @@ class Workers:
             for _ in range(processes):  # each of these starts one
                 self._submit(prepare)
 
-    def map_chunks[Item, Result](
-        self, function: Callable[[Item], Result], chunks: Iterable[tuple[Item, ...]]
+    def map[Item, Result](
+        self, function: Callable[[Item], Result], items: Iterable[Item], *, chunk: int
     ) -> Generator[Result]:
-        """Return what yields function(item) for the items of all chunks, in order.
+        """Return what yields function(item) for every item, in order.
 
-        The first chunks are sent off at once, later ones as they are needed.
+        The first items are sent off at once, later ones as they are needed.
         """
-        chunks = iter(chunks)
+        chunks = _pickled(items, chunk)
         waiting = collections.deque(
-            self._submit(_do_chunk, function, chunk)
-            for chunk in itertools.islice(chunks, 4 * self.processes)
+            self._submit(_do_chunk, function, some)
+            for some in itertools.islice(chunks, 4 * self.processes)
         )
 
         def results() -> Generator[Result]:
             while waiting:
                 found = waiting.popleft().result()
-                for chunk in itertools.islice(chunks, 1):
-                    waiting.append(self._submit(_do_chunk, function, chunk))
+                for some in itertools.islice(chunks, 1):
+                    waiting.append(self._submit(_do_chunk, function, some))
                 yield from found
 
         return results()
@@ -105,8 +107,20 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _do_chunk(function: Callable, items: tuple) -> list:
-    return [function(item) for item in items]
+def _pickled(items: Iterable, most: int) -> Generator[list[bytes]]:
+    """Yield the items, pickled, some at a time: `most`, or as few as are `_CHUNK_BYTES`."""
+    chunk: list[bytes] = []
+    for item in items:
+        chunk.append(pickle.dumps(item))
+        if len(chunk) == most or sum(map(len, chunk)) > _CHUNK_BYTES:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _do_chunk(function: Callable, items: list[bytes]) -> list:
+    return [function(pickle.loads(item)) for item in items]
 
 
 def _end_with_parent() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import pathlib
+import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -65,7 +66,7 @@ def write(
                 started, record = time.perf_counter(), records.Record()
                 of_shard = itertools.islice(results, FILES_PER_SHARD)
                 new = (tally.examples(outcome, record) for outcome in of_shard)
-                _write_one(path, map(serialize, itertools.chain.from_iterable(new)))
+                write_one(path, map(serialize, itertools.chain.from_iterable(new)))
                 record.seconds = time.perf_counter() - started
                 records.write(record, path)
                 finished.append(path)
@@ -78,7 +79,7 @@ def write(
     skipped_list.unlink(missing_ok=True)  # of a build that failed
 
 
-def _write_one(path: pathlib.Path, serialized: Iterable[bytes]) -> None:
+def write_one(path: pathlib.Path, serialized: Iterable[bytes]) -> None:
     """Write a shard as TFDS does; it reads them one by one, in any order."""
     serialized = iter(serialized)
     first = list(itertools.islice(serialized, 1))  # the workers are up before there is a file
@@ -136,10 +137,17 @@ def _results(
         yield shown()
 
 
+def remove_unfinished(paths: list[pathlib.Path]) -> None:
+    """Remove all but the shards that have a record, as a build does that ends before its end."""
+    _remove_all_but([path for path in paths if records.path(path).exists()], paths)
+
+
 def _remove_all_but(finished: list[pathlib.Path], paths: list[pathlib.Path]) -> None:
     """Remove what else is in the folder of the shards, and the folder where nothing is finished."""
     kept = {path for shard in finished for path in (shard, records.path(shard))}
     for folder in {path.parent for path in paths}:
         for path in folder.iterdir():
-            if path not in kept:
+            if path.is_dir():  # of a worker on another machine
+                shutil.rmtree(path, ignore_errors=True)
+            elif path not in kept:
                 path.unlink()

@@ -5,6 +5,7 @@ A source is listed in the main process (`items`, cheap) and turned into crystals
 """
 
 import dataclasses
+import functools
 import itertools
 import pathlib
 import re
@@ -80,15 +81,17 @@ class CifSource:
 
     def __len__(self) -> int:
         """Count the files; the archive's table of contents is enough."""
-        files = sum(1 for _ in cif.cif_members(self.path))
-        return min(self.count or files, files)
+        return min(self.count or self._files, self._files)
+
+    @functools.cached_property
+    def _files(self) -> int:
+        return sum(1 for _ in cif.cif_members(self.path))
 
     def items(self, start: int = 0) -> Iterator[CifItem]:
         """Yield name and content of each file, in sorted order (a tar's in its own)."""
         members = cif.cif_members(self.path)
         if self.count:
-            files = sum(1 for _ in cif.cif_members(self.path))
-            wanted = {i * files // self.count for i in range(min(self.count, files))}
+            wanted = {i * self._files // self.count for i in range(len(self))}
             members = (member for index, member in enumerate(members) if index in wanted)
         for member in itertools.islice(members, start, None):
             try:

@@ -23,6 +23,7 @@ class ReciprocalGroup:
 
     Attributes:
         centrings: number of lattice points in the cell.
+        points_each: points of the reciprocal lattice to one unique reflection, on average.
         inversion_centre: [3], or None where the group has none.
         proper_rotations: int8 [m, 3, 3], the Laue group's of determinant 1, that is one of each
             pair R, -R; equivalent reflections are h R.
@@ -44,6 +45,7 @@ class ReciprocalGroup:
         laue = np.unique(np.concatenate((rotations, -rotations)), axis=0)
         order = np.array([_BASE**2, _BASE, 1.0])
         self._laue_order = len(laue)
+        self.points_each = self._laue_order * self.centrings
         self.proper_rotations = laue[np.linalg.det(laue) > 0.0].astype(np.int8)
         self._lead = np.ascontiguousarray((order - laue @ order).T)  # [3, Laue operations]
         self.lowest_is_zero = tuple(

@@ -9,9 +9,11 @@ import numpy as np
 from sgan_jax.crystals import operations, sites
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.scattering_lengths import scattering_length_fm
+from sgan_jax.crystals.skipped import CifError
 from sgan_jax.diffraction import structure_factors
 from sgan_jax.diffraction.reciprocal_group import ReciprocalGroup, reciprocal_group
 
+_MAX_REFLECTIONS = 1_000_000  # unique ones, half a GB of work; open crystals have 20 000 at most
 _CHUNK = 400_000  # points of the reciprocal lattice held at a time
 _FACTORS = 4_000_000  # (h, k) pairs times atoms held at a time
 
@@ -45,11 +47,15 @@ def reflections(
     and T the Debye-Waller factor, exp(-B sin²θ/λ²) or the anisotropic one.
 
     Raises:
-        ValueError: an element has no known scattering length.
+        ValueError: an element has no known scattering length, or the cell has a million
+            reflections: no powder pattern could tell them apart.
     """
     sine = math.sin(math.radians(min(two_theta_max_deg, 180.0) / 2.0))
     d_min = max(wavelength_angstrom / (2.0 * sine), d_min_angstrom)
     group = reciprocal_group(operations.operation_group(crystal.rotations, crystal.translations))
+    expected = 4.0 / 3.0 * math.pi * crystal.volume / d_min**3 / group.points_each
+    if expected > _MAX_REFLECTIONS:
+        raise CifError("too large", f"a cell with {expected:.2g} reflections down to {d_min:.2f} Å")
     to_cartesian = sites.orthogonalisation(crystal.cell)
     reciprocal_metric = np.linalg.inv(to_cartesian.T @ to_cartesian)
     atoms = structure_factors.atoms_needed(crystal, group, _scattering_lengths(crystal.elements))

@@ -4,7 +4,7 @@ The shell's unpacking of the ConfigDict; everything it calls takes plain argumen
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -39,8 +39,10 @@ class Scene(NamedTuple):
     reflections: int  # of each crystal
 
 
-def prepare_data(config: ml_collections.ConfigDict) -> pathlib.Path:
-    """Return the folder of the data set, building it if it is not there."""
+def prepare_data(
+    config: ml_collections.ConfigDict, beam_options: Sequence[str] | None = None
+) -> pathlib.Path:
+    """Return the folder of the data set, building it if it is not there, maybe with Beam."""
     data = config.data
     return powder_patterns.prepare(
         source=data.source,
@@ -57,6 +59,7 @@ def prepare_data(config: ml_collections.ConfigDict) -> pathlib.Path:
         dir=data.dir,
         processes=data.processes,
         instrument=blueprint.make_instrument(config.instrument),
+        beam_options=beam_options,
     )
 
 

@@ -1,3 +1,5 @@
+import copy
+import gc
 import gzip
 import io
 import os
@@ -116,6 +118,58 @@ def test_broken_members_do_not_stop_the_others(tmp_path):
     assert {entry.reason for entry in skipped} == {"unreadable file"}
     with pytest.raises(cif.CifError, match=r"a\.cif: unreadable file"):
         list(cif.read_crystals(path))
+
+
+def test_a_zip_whose_entries_share_their_bytes_is_refused_as_a_whole(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.cif", GOOD)
+        (entry,) = archive.filelist
+        for i in range(20):  # as in Fifield's bombs (2019)
+            again = copy.copy(entry)
+            again.filename = f"{i}.cif"
+            archive.filelist.append(again)
+    with pytest.raises(cif.CifError, match="too large: its entries overlap"):
+        list(cif.read_crystals(path, skipped=[]))
+
+
+def test_a_tar_that_unpacks_to_far_more_than_it_should_is_left_where_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(members, "_FREE_BYTES", 2**20)
+    path = tmp_path / "x.tar.xz"
+    with tarfile.open(path, "w:xz") as archive:
+        for name, content in (("a.cif", GOOD), ("zeros", bytes(2**23)), ("b.cif", GOOD)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    assert 2**23 > 500 * path.stat().st_size
+    read = []
+    with pytest.raises(cif.CifError, match="too large"):
+        read += (member.name for member in members.cif_members(path))
+    monkeypatch.undo()
+    assert [member.name for member in members.cif_members(path)] == ["a.cif", "b.cif"]
+
+
+def test_a_tar_takes_no_memory_for_the_files_it_has_given(tmp_path):
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as archive:
+        for i in range(50):
+            archive.addfile(tarfile.TarInfo(f"{i}.cif"))
+    del archive
+    for member in members.cif_members(path):
+        if member.name == "49.cif":
+            assert sum(isinstance(one, tarfile.TarInfo) for one in gc.get_objects()) <= 4
+
+
+def test_a_damaged_header_is_not_the_end_of_a_tar(tmp_path):
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in ("a.cif", "b.cif"):
+            archive.addfile(tarfile.TarInfo(name))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"b.cif")] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(cif.CifError, match="damaged at byte"):
+        list(cif.read_crystals(path, skipped=[]))
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.9])

@@ -1,6 +1,10 @@
-"""A small instrument and the arguments of `prepare` for the tests of data sets."""
+"""What tests of data sets share: a small instrument, the arguments of `prepare`, crystals."""
+
+import pathlib
+import zipfile
 
 import pytest
+from rock_salts import rock_salt, rock_salts, write_zip
 
 from sgan_jax.diffraction.instrument import Instrument
 
@@ -29,3 +33,18 @@ def settings(tmp_path, instrument) -> dict:
         "processes": 1,
         "instrument": instrument,
     }
+
+
+@pytest.fixture
+def awkward(tmp_path) -> pathlib.Path:
+    """A zip whose later files hold duplicates of crystals and names of earlier ones."""
+    files = rock_salts(60) | {
+        "t/empty.cif": "",
+        "u.cif": rock_salt(4.01, "Li F"),
+        "v.cif": rock_salt(4.18, "Na Cl"),
+    }
+    path = write_zip(tmp_path / "salts.zip", files)
+    with zipfile.ZipFile(path, "a") as archive:
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr(zipfile.ZipInfo("salts/LiF.cif"), rock_salt(9.0, "Li F"))
+    return path

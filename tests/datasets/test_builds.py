@@ -5,7 +5,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import zipfile
 
 import pytest
 from build_program import (
@@ -16,31 +15,11 @@ from build_program import (
     wait_for_files,
 )
 from full_disk import small_disk
-from rock_salts import rock_salt, rock_salts, write_zip
+from rock_salts import rock_salts, write_zip
 
 from sgan_jax.datasets import powder_patterns, shards
 
 SMALL_SHARDS = "shards.FILES_PER_SHARD = 16\n"
-
-
-@pytest.fixture
-def awkward(tmp_path) -> pathlib.Path:
-    """A zip whose later shards hold duplicates of crystals and names of earlier ones."""
-    files = rock_salts(60) | {
-        "t/empty.cif": "",
-        "u.cif": rock_salt(4.01, "Li F"),
-        "v.cif": rock_salt(4.18, "Na Cl"),
-    }
-    path = write_zip(tmp_path / "salts.zip", files)
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        append(path, {"salts/LiF.cif": rock_salt(9.0, "Li F")})
-    return path
-
-
-def append(path: pathlib.Path, files: dict[str, str]) -> None:
-    with zipfile.ZipFile(path, "a") as archive:
-        for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)
 
 
 def test_the_same_bytes_in_every_run(tmp_path, settings):

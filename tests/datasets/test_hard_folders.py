@@ -1,5 +1,6 @@
 """What real directories hold: each ends in the right data set or in one clear error."""
 
+import errno
 import io
 import os
 import subprocess
@@ -8,11 +9,12 @@ import tracemalloc
 import zipfile
 
 import pytest
+from build_program import program
 from full_disk import small_disk
 from rock_salts import rock_salt, rock_salts, write_zip
 
 from sgan_jax.crystals import members
-from sgan_jax.datasets import powder_patterns
+from sgan_jax.datasets import outcomes, powder_patterns, tables
 
 
 def build(path, settings, **changes):
@@ -48,6 +50,41 @@ def test_a_cif_of_very_many_sites_costs_its_file_alone(tmp_path, settings):
     assert skipped(tmp_path) == {"salts/large.cif": "too large"}
 
 
+def test_a_cell_of_very_many_reflections_costs_its_file_alone(tmp_path, settings):
+    files = rock_salts(9) | {"salts/large.cif": rock_salt(999.0).replace("F m -3 m", "P 1")}
+    assert len(build(write_zip(tmp_path / "salts.zip", files), settings)) == 9
+    assert skipped(tmp_path) == {"salts/large": "too large"}
+
+
+def test_a_crystal_that_takes_too_long_costs_itself_alone(tmp_path, settings, monkeypatch):
+    files = rock_salts(9) | {"salts/slow.cif": rock_salt(90.0).replace("F m -3 m", "P 1")}
+    path = write_zip(tmp_path / "salts.zip", files)
+    build(write_zip(tmp_path / "salt.zip", rock_salts(1)), settings | {"dir": tmp_path / "warm"})
+    monkeypatch.setattr(outcomes, "MAX_SECONDS", 0.2)
+    assert len(build(path, settings)) == 9
+    assert skipped(tmp_path) == {"salts/slow": "too slow"}
+
+
+def test_a_file_that_takes_too_long_to_read_is_skipped(tmp_path, settings, monkeypatch):
+    sites = "".join(f"H{i} H 0.{i:06d} 0.1 0.2\n" for i in range(9000))
+    path = write_zip(tmp_path / "slow.zip", {"slow.cif": rock_salt(90.0) + sites})
+    monkeypatch.setattr(outcomes, "MAX_SECONDS", 0.05)
+    with pytest.raises(ValueError, match=r"too slow \(1\).*slow\.cif.*more than 0\.05 s"):
+        build(path, settings)
+
+
+def test_a_name_that_is_no_unicode_is_read_and_listed(tmp_path, settings):
+    folder = tmp_path / "salts"
+    folder.mkdir()
+    try:
+        (folder / os.fsdecode(b"Gr\xfcn.cif")).write_text(rock_salt(5.6))
+        (folder / os.fsdecode(b"Gr\xfcnes.cif")).write_text("")
+    except OSError:
+        pytest.skip("names on this disk are Unicode")
+    assert build(folder, settings | {"max_skipped_fraction": 0.5}).catalogue.ids == "Gr\\xfcn"
+    assert skipped(tmp_path) == {"Gr\\xfcnes.cif": "empty file"}
+
+
 def test_a_tar_gz_is_a_folder_is_a_zip(tmp_path, settings):
     files = rock_salts(12)
     with tarfile.open(tmp_path / "salts.tar.gz", "w:gz") as archive:
@@ -78,3 +115,38 @@ def test_crystals_in_a_read_only_folder_are_read(tmp_path, settings):
             (disk / os.path.basename(name)).write_text(text)
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         assert len(build(disk, settings)) == 3
+
+
+NO_LARGE_FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+"""
+
+
+def test_a_file_that_the_system_does_not_let_grow_leaves_nothing(tmp_path, settings):
+    """As a full disk or a quota; without the right to mount one."""
+    path = write_zip(tmp_path / "salts.zip", rock_salts(60))
+    command = program(settings, path, NO_LARGE_FILES)
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert "cannot be written to" in ended.stderr.splitlines()[-1]
+    assert "data.dir" in ended.stderr
+    assert not [f for f in (tmp_path / "sets").rglob("*") if f.is_file() and f.name != ".lock"]
+
+
+def test_a_disk_that_is_full_after_the_last_shard_leaves_shards_alone(
+    tmp_path, settings, monkeypatch
+):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(5))
+
+    def full(target, *_):
+        target.write_text("half of a ta")
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "_write", full)
+        with pytest.raises(OSError, match=r"No space left.*goes on"):
+            build(path, settings)
+    left = [f.name for f in (tmp_path / "sets").rglob("*") if f.is_file() and f.name != ".lock"]
+    assert len(left) == 2 and all(".array_record" in name for name in left)
+    monkeypatch.setattr(outcomes, "example", None)  # all is computed already
+    assert len(build(path, settings)) == 5

@@ -41,6 +41,21 @@ def test_an_endless_input_is_drawn_as_needed():
     results.close()
 
 
+def test_large_items_are_sent_few_at_a_time():
+    drawn = 0
+
+    def large():
+        nonlocal drawn
+        for _ in range(200):
+            drawn += 1
+            yield bytes(2**20)
+
+    results = processes.ordered_map(len, large(), processes=2, chunk=16)
+    assert next(results) == 2**20
+    results.close()
+    assert drawn <= 32  # of small ones it would be 128
+
+
 def test_work_is_done_by_others_with_one_thread_each():
     before = dict(os.environ)
     ids, threads = zip(
@@ -60,8 +75,7 @@ def test_workers_are_prepared_before_there_is_work():
     before = set(multiprocessing.active_children())
     with processes.Workers(2, prepare) as workers:
         assert len(set(multiprocessing.active_children()) - before) == 2
-        chunks = itertools.batched(range(100), 7)
-        found = list(workers.map_chunks(number_and_prepared, chunks))
+        found = list(workers.map(number_and_prepared, range(100), chunk=7))
     assert [number for number, _ in found] == list(range(100))
     assert all(prepared for _, prepared in found)
     assert set(multiprocessing.active_children()) == before
