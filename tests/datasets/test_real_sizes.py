@@ -44,7 +44,8 @@ def built(path: pathlib.Path, settings: dict) -> int:
     """Build a set in a process of its own and of few resources; return how many crystals it has."""
     command = program(settings | {"processes": 0}, path)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read()
+    with process.stdout:
+        output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     print(f"{path.name}: {usage.ru_utime:.0f} s of processors, {usage.ru_maxrss // 1000} MB")
