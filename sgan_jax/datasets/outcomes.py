@@ -20,7 +20,8 @@ from sgan_jax.diffraction.instrument import Instrument
 MAX_SECONDS = 120.0
 """Of a processor, to read a file, and for the pattern of each crystal in it.
 
-The slowest of 700 open crystals, the largest files among them, takes 0.03 s, the largest file of very many crystals a minute.
+The slowest of 700 open crystals, the largest files among them, takes 0.03 s, the largest file of
+very many crystals a minute.
 """
 
 
