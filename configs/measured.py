@@ -1,6 +1,7 @@
 r"""The package's models for measured patterns: `bl`, `sg` (230 groups); `..._plain` without views.
 
-Real crystals and synthetic ones, each seen at every step as another instrument would see it.
+Real crystals and synthetic ones, each seen at every step as another instrument would see it; 80
+minutes on one core each.
 
     python -m sgan_jax.main --config=configs/measured.py:sg --workdir=runs/measured_sg \
         --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -24,5 +25,5 @@ def get_config(model: str = "sg"):
     experiment.optim.clip_norm = 10.0
     experiment.optim.average_decay = 0.999
     experiment.train.batch_size = 32
-    experiment.train.steps = 30_000
+    experiment.train.steps = 80_000
     return experiment

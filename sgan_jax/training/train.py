@@ -106,6 +106,8 @@ def _train(
     elif config.train.start_from:
         folder = pathlib.Path(config.train.start_from)
         state = warm_start.from_run(state, folder, config.task.to_dict())
+        test_ids = data.dataset.catalogue.ids[data.split.test]
+        hosts.from_first(lambda: warm_start.check_unseen(folder, test_ids))
 
     feed = experiment.make_feed(
         data,

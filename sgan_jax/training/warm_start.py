@@ -5,7 +5,7 @@ same; else they start anew.
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -57,6 +57,22 @@ def from_run(state: TrainState, folder: pathlib.Path, task: Mapping[str, Any]) -
     else:
         state = state.replace(params=params)
     return state if state.average is None else state.replace(average=params)
+
+
+def check_unseen(folder: pathlib.Path, test_ids: Iterable[str]) -> None:
+    """Raise ValueError where the other run was trained on patterns that this one is tested on.
+
+    Another task, percentage or split of the same data set has other test patterns.
+    """
+    lines = (folder / "split.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    parts = dict(line.rsplit("\t", 1) for line in lines)
+    seen = [name for name in test_ids if parts.get(name, "test") != "test"]
+    if seen:
+        raise ValueError(
+            f"train.start_from: {folder} was trained on {len(seen)} of the patterns that this run "
+            f"is tested on ({seen[0]}, ...); give both runs the same task, data.split and "
+            "data.split_seed, or start from a run on other crystals"
+        )
 
 
 def _classifier(leaves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -92,3 +92,11 @@ def test_a_run_trains_on_from_the_best_checkpoint_of_another(tmp_path, monkeypat
         found = latest.newest().state
     for name in (name for name in expected if name.startswith("params/")):
         np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_patterns_that_the_other_run_has_seen_may_not_be_tested_on(tmp_path):
+    (tmp_path / "split.tsv").write_text("id\tpart\na\ttest\nb\tlabelled\nc\tunlabelled\n")
+    warm_start.check_unseen(tmp_path, ["a", "of another data set"])
+    for seen in "bc":
+        with pytest.raises(ValueError, match=f"trained on 1 of the patterns.*{seen}"):
+            warm_start.check_unseen(tmp_path, ["a", seen])
