@@ -73,6 +73,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             processes=0,  # that build the data set; 0 is one per core
             device_bytes=0,  # of each device, for patterns; more are read as due; 0 is half of it
             split="random",  # the paper; 'structure_type': none on both sides of the test line
+            stratify="task",  # parts hold its classes in like shares; 'sg': space groups, all tasks
             split_seed=0,
             test_fraction=0.1,  # section 2.2, of all patterns
             labelled_percent=percent,  # of all patterns: 5, 10, 25, 50; 90 = all the rest

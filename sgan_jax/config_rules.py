@@ -20,6 +20,7 @@ CHOICES = {
     "instrument.preset": ("nist2022", "bt1_cu311", "bt1_ge311", "d1a", "d1b", "hb2a", "3t2"),
     "data.class_balance": ("natural", "uniform"),
     "data.symmetry": ("file", "spglib"),
+    "data.stratify": ("task", "sg"),
     "data.split": ("random", "structure_type"),
     "consistency.thresholds": ("fixed", "global", "adaptive"),
     "pretrain.then": ("supervised", "consistency"),

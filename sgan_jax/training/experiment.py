@@ -72,8 +72,13 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     crystals, task = dataset.catalogue, config.task
     classes = symmetry.class_list(task.name, task.classes, crystals.space_group, task.min_count)
     labels = symmetry.class_indices(task.name, classes, crystals.space_group)
+    by_class = labels
+    if data.stratify == "sg":
+        every = symmetry.class_list("sg", "all", crystals.space_group, 0)
+        by_class = symmetry.class_indices("sg", every, crystals.space_group)
+        by_class = np.where(labels < 0, -1, by_class)
     split = splits.split(
-        labels,
+        by_class,
         crystals.structure_type,
         crystals.ids,
         split=data.split,
