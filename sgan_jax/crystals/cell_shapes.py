@@ -37,10 +37,8 @@ def shape(space_group_number: int, atoms: int, rng: np.random.Generator) -> np.n
       rng: to draw from.
     """
     shapes = _shapes(space_group_number)
-    distance = (shapes.log_atoms - np.log(atoms)) / _SIZE_SPREAD
-    weights = shapes.weights * np.exp(-0.5 * distance**2) + 1e-9
-    rotations = _rotations(space_group_number)
-    cumulative = np.cumsum(weights)
+    cumulative = _cumulative_weights(space_group_number, atoms)
+    keeping = _projector(space_group_number)
     while True:
         k = np.searchsorted(cumulative, rng.random() * cumulative[-1])
         least, most = _LENGTH_SPREAD
@@ -51,7 +49,7 @@ def shape(space_group_number: int, atoms: int, rng: np.random.Generator) -> np.n
         metric = np.outer(lengths, lengths)
         metric[[1, 0, 0], [2, 2, 1]] *= cosines
         metric[[2, 2, 1], [1, 0, 0]] *= cosines
-        metric = (rotations.transpose(0, 2, 1) @ metric @ rotations).mean(axis=0)
+        metric = (keeping @ metric.ravel()).reshape(3, 3)
         determinant = np.linalg.det(metric)
         if determinant > 0.05 * np.prod(np.diag(metric)):
             return metric / np.cbrt(determinant)
@@ -69,8 +67,18 @@ def _exact(angle_deg: float) -> float:
 
 
 @functools.cache
-def _rotations(number: int) -> np.ndarray:
-    return np.unique(wyckoff.standard_group(number).rotations, axis=0).astype(np.float64)
+def _projector(number: int) -> np.ndarray:
+    """Return the map [9, 9] of metric tensors onto those that the group's rotations keep."""
+    rotations = np.unique(wyckoff.standard_group(number).rotations, axis=0).astype(np.float64)
+    return np.einsum("mji,mkl->iljk", rotations, rotations).reshape(9, 9) / len(rotations)
+
+
+@functools.lru_cache(1024)
+def _cumulative_weights(number: int, atoms: int) -> np.ndarray:
+    """Return the running sum [s] of the weights of the kernel centres for so many atoms."""
+    shapes = _shapes(number)
+    distance = (shapes.log_atoms - np.log(atoms)) / _SIZE_SPREAD
+    return np.cumsum(shapes.weights * np.exp(-0.5 * distance**2) + 1e-9)
 
 
 @functools.cache
