@@ -71,7 +71,8 @@ def test_help_shows_the_commands():
 
 def small_run(workdir, data_dir, **changes) -> list[str]:
     settings = {
-        "data.synthetic_crystals": 150,
+        "data.source": "prototypes",
+        "data.prototype_crystals": 150,
         "data.dir": data_dir,
         "train.steps": 4,
         "train.batch_size": 8,
@@ -209,7 +210,7 @@ def test_a_run_killed_twice_ends_like_one_that_was_not(tmp_path):
 def test_sigterm_to_all_processes_of_a_build_ends_them_and_the_same_command_builds(tmp_path):
     """As Slurm sends it; the workers may have it before the run has."""
     arguments = small_run(
-        tmp_path / "run", tmp_path / "data", data__synthetic_crystals=600, data__processes=2
+        tmp_path / "run", tmp_path / "data", data__prototype_crystals=600, data__processes=2
     )
     process = subprocess.Popen(
         command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -1,5 +1,6 @@
 """kill -9 at random moments of real runs: they lose no more than the steps since a checkpoint."""
 
+import math
 import random
 import signal
 import time
@@ -16,14 +17,17 @@ def kill_at_random(runs, workdir, moment):
 
     Return the step that it is known to have done, and the step from which it would go on.
     """
-    run = runs.start(workdir)
+    before, run = len(metrics(workdir)), runs.start(workdir)
     if moment.random() < 0.2:
-        time.sleep(moment.uniform(0, 2))
+        lines, until = 1, time.monotonic() + moment.uniform(0, 2)  # it may train by then
     else:
-        # A few lines each time, so that most of the ten find it training.
-        more = len(metrics(workdir)) + moment.randrange(1, 4)
-        while len(metrics(workdir)) < more and run.poll() is None:
-            time.sleep(0.001)
+        # A line or two each time, so that most of the ten find it training.
+        lines, until = moment.randrange(1, 3), math.inf
+    while len(metrics(workdir)) < before + lines and time.monotonic() < until:
+        if run.poll() is not None:
+            break
+        time.sleep(0.001)
+    else:
         time.sleep(moment.uniform(0, 0.05))
     run.send_signal(signal.SIGKILL)
     run.finish()
