@@ -12,6 +12,7 @@ _SPREADING, _PUSHING = 0.2, 0.4  # of what each pair lacks, in a step
 _LONGEST_MOVE = 0.5  # Å, in a step
 _LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
 _EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by this
+_DIGITS = 10  # of coordinates, in each step: else last bits grow until machines disagree
 _NEARER_IMAGE = 0.65  # of atoms that are near two images of another one the nearer is enough
 
 
@@ -150,7 +151,8 @@ def _moved(
     """Return the free numbers after a push [n, 3] in Å, which is cut to `_LONGEST_MOVE`."""
     length = np.linalg.norm(push, axis=1, keepdims=True)
     push = push * np.minimum(1.0, _LONGEST_MOVE / (length + 1e-12))
-    return numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
+    moved = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
+    return moved.round(_DIGITS)
 
 
 def crowding(placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.ndarray) -> float:

@@ -26,6 +26,9 @@ from sgan_jax.crystals import (
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
 
+VERSION = 2
+"""Raise it with any change of what is drawn: it is in the name of a data set."""
+
 OVERLAP, OTHER_GROUP = "overlap", "other space group"  # why a draw is rejected
 
 _MOST_ATTEMPTS = 2000  # to draw a crystal

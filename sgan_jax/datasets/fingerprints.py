@@ -54,8 +54,12 @@ def prototypes_fingerprint() -> str:
 
 @functools.cache
 def synthetic_fingerprint() -> str:
-    """Return a hash of the table of statistics and of the first crystals drawn from it."""
+    """Return a hash of the table of statistics, the version of the code, and the first crystals.
+
+    The crystals alone would not do: a change may show in one of a hundred.
+    """
     digest = hashlib.sha256(synthetic_statistics.PATH.read_bytes())
+    digest.update(f"{synthetic.VERSION}".encode())
     _update(digest, (synthetic.synthetic_crystal(i, 0, "uniform") for i in range(_SAMPLE)))
     return digest.hexdigest()
 

@@ -32,13 +32,11 @@ def from_run(state: TrainState, folder: pathlib.Path, task: Mapping[str, Any]) -
     Raises:
       ValueError: there is no trained run, or its network is another one than this.
     """
-    best = latest = None
-    if folder.is_dir():
-        with checkpoint.best(folder, read_only=True) as checkpoints:
-            best = checkpoints.newest()
+    with checkpoint.best(folder, read_only=True) as checkpoints:
+        found = checkpoints.newest()
+    if found is None:  # not validated yet
         with checkpoint.latest(folder, keep=1, read_only=True) as checkpoints:
-            latest = checkpoints.newest()
-    found = best or latest
+            found = checkpoints.newest()
     if found is None:
         raise ValueError(
             f"train.start_from is {str(folder)!r}, which holds no checkpoint; give the workdir of "

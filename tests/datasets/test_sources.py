@@ -118,3 +118,11 @@ def test_synthetic_crystals_are_made_from_their_index_and_depend_on_the_code(mon
     monkeypatch.setattr(synthetic, "_B_MEDIAN", 0.61)
     assert source.identity() != before
     fingerprints.synthetic_fingerprint.cache_clear()
+
+
+def test_fingerprint_of_synthetic_crystals_follows_the_version_of_their_code(monkeypatch):
+    before = fingerprints.synthetic_fingerprint()
+    monkeypatch.setattr(synthetic, "VERSION", synthetic.VERSION + 1)
+    fingerprints.synthetic_fingerprint.cache_clear()
+    assert fingerprints.synthetic_fingerprint() != before
+    fingerprints.synthetic_fingerprint.cache_clear()
