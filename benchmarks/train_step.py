@@ -30,6 +30,7 @@ from sgan_jax.training import (
     augment,
     optimizers,
     parallel,
+    parts,
     sgan_step,
     state,
     supervised_step,
@@ -59,7 +60,10 @@ def our_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
     if method == "supervised":
         tx = optimizers.make_adam(1e-4)
         start = state.create_classifier_state(discriminator, tx, **options)
-        step = supervised_step.make_supervised_step(discriminator, tx, moved)
+        at_once = parts.examples_at_once(stem_pool)
+        step = supervised_step.make_supervised_step(
+            discriminator, tx, moved, examples_at_once=at_once
+        )
     else:
         networks = state.Networks(discriminator, generator.Generator(axis_name=state.AXIS))
         txs = state.Networks(optimizers.make_adam(5e-6), optimizers.make_adam(1e-6))

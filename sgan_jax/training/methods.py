@@ -20,6 +20,7 @@ from sgan_jax.training import (
     contrastive_step,
     feature_matching_step,
     optimizers,
+    parts,
     pseudo_labels,
     released_sgan_step,
     sgan_step,
@@ -103,7 +104,13 @@ def _classifier_step(
     logit_offset = config.optim.logit_adjustment * np.log(prior)[None, :]
     weak = views.make_first_views(config, given.two_theta_deg, given.layout)
     if method == "supervised":
-        return supervised_step.make_supervised_step(classifier, tx, weak, logit_offset=logit_offset)
+        return supervised_step.make_supervised_step(
+            classifier,
+            tx,
+            weak,
+            logit_offset=logit_offset,
+            examples_at_once=parts.examples_at_once(config.model.stem_pool),
+        )
     options = consistency_step.Consistency(
         thresholds=config.consistency.thresholds,
         confidence=config.consistency.confidence,

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jax.typing import ArrayLike
 
 from sgan_jax.models import losses
-from sgan_jax.training import messages, steps
+from sgan_jax.training import messages, parts, steps
 from sgan_jax.training.augment import Augment
 from sgan_jax.training.state import ClassifierState, step_key
 
@@ -20,6 +20,7 @@ def make_supervised_step(
     augment: Augment,
     *,
     logit_offset: ArrayLike = 0.0,
+    examples_at_once: int | None = None,
 ) -> Callable[[ClassifierState, steps.Batch], tuple[ClassifierState, steps.Metrics]]:
     """Make the step: cross-entropy of the labelled patterns.
 
@@ -28,6 +29,7 @@ def make_supervised_step(
       tx: its optimiser.
       augment: of the labelled patterns.
       logit_offset: [1, K] added to the logits inside the loss: logit adjustment.
+      examples_at_once: that the gradient is computed from; None: the whole batch.
     """
 
     def supervised_step(
@@ -36,12 +38,19 @@ def make_supervised_step(
         dropout_key, augment_key = jax.random.split(step_key(state))
         patterns = augment(augment_key, batch["labelled"])
 
-        def objective(params):
+        def objective(params, patterns, labels, dropout_key):
             logits = steps.discriminate(classifier, params, patterns, dropout_key).logits
-            loss = losses.cross_entropy(logits + logit_offset, batch["labels"])
+            loss = losses.cross_entropy(logits + logit_offset, labels)
             return jnp.mean(loss), (logits, loss)
 
-        gradients, (logits, loss) = jax.grad(objective, has_aux=True)(state.params)
+        gradients, (logits, loss) = parts.mean_gradient(
+            objective,
+            state.params,
+            patterns,
+            batch["labels"],
+            dropout_key,
+            examples=examples_at_once,
+        )
         right = jnp.argmax(logits, axis=-1) == batch["labels"]
         gradients, sums = messages.average_and_sum(
             gradients, steps.sum_examples(loss=loss, accuracy=right)
