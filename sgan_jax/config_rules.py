@@ -75,6 +75,8 @@ RANGES = {
     "render.zero_shift_deg": ("0 to 2 degrees", lambda x: 0 <= x <= 2),
     "render.displacement_deg": ("0 to 2 degrees", lambda x: 0 <= x <= 2),
     "render.orientation": ("0 to 0.6", lambda x: 0 <= x <= 0.6),
+    "render.magnetic": ("0 to 10", lambda x: 0 <= x <= 10),
+    "render.magnetic_share": ("0 to 1", lambda x: 0 <= x <= 1),
     "render.impurity": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
     "render.background": ("0 to 20", lambda x: 0 <= x <= 20),
     "render.background_left": ("0 to 0.5", lambda x: 0 <= x <= 0.5),

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sgan_jax.diffraction import march_dollase, render
+from sgan_jax.diffraction import magnetic_order, march_dollase, render
 from sgan_jax.diffraction.instrument import LEAST, MISSING
 from sgan_jax.diffraction.instrument_bank import Bank, Layout
 from sgan_jax.training.distortions import counting, intensity
@@ -43,6 +43,8 @@ class Ranges:
       zero_shift_deg: of the instrument's 2θ, ±.
       displacement_deg: of the sample, as the shift of peaks at low angles, ±.
       orientation: March-Dollase r is uniform in 1 ± this.
+      magnetic: highest reflection of magnetic order over the crystal's own, up to this.
+      magnetic_share: of the crystals, which are magnets.
       impurity: fraction of the intensity that is two other crystals' of the group.
       background: its highest point over the pattern's maximum, before it is subtracted.
       background_left: ±, share of it that is subtracted too little.
@@ -55,6 +57,8 @@ class Ranges:
     zero_shift_deg: float = 0.0
     displacement_deg: float = 0.0
     orientation: float = 0.0
+    magnetic: float = 0.0
+    magnetic_share: float = 0.0
     impurity: float = 0.0
     background: float = 0.0
     background_left: float = 0.0
@@ -83,14 +87,25 @@ def make_view(
         crystals, bank = seen
         size = len(crystals.strength)
         groups = group_count(size, ranges.share)
-        keys = jax.random.split(key, 6)
-        strength = crystals.strength
+        keys = jax.random.split(key, 7)
+        d, strength = crystals.d_angstrom, crystals.strength
         if ranges.orientation:
             strength = strength * _orientation(keys[0], crystals, ranges.orientation)
+        if ranges.magnetic and ranges.magnetic_share:
+            of_moments = magnetic_order.magnetic_reflections(
+                keys[6],
+                d,
+                strength,
+                crystals.reciprocal_metric,
+                share=ranges.magnetic_share,
+                most=ranges.magnetic,
+            )
+            d, strength = (
+                jnp.concatenate(pair, axis=1)
+                for pair in zip((d, strength), of_moments, strict=True)
+            )
         which = _instruments(keys[1], groups, len(bank.wavelength_angstrom))
-        patterns, inside = draw(
-            crystals.d_angstrom, strength, _conditions(keys[2], size, ranges), bank, which
-        )
+        patterns, inside = draw(d, strength, _conditions(keys[2], size, ranges), bank, which)
         if ranges.impurity:
             grouped = patterns.reshape(groups, size // groups, -1)
             patterns = mix(jax.random.split(keys[3], groups), grouped).reshape(size, -1)

@@ -27,6 +27,8 @@ def make_first_views(
             zero_shift_deg=fields.zero_shift_deg,
             displacement_deg=fields.displacement_deg,
             orientation=fields.orientation,
+            magnetic=fields.magnetic,
+            magnetic_share=fields.magnetic_share,
             impurity=fields.impurity,
             background=fields.background,
             background_left=fields.background_left,

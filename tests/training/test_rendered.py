@@ -69,6 +69,8 @@ def test_views_are_patterns_as_measured_ones_come(scene):
         zero_shift_deg=0.3,
         displacement_deg=0.1,
         orientation=0.3,
+        magnetic=1.0,
+        magnetic_share=0.5,
         impurity=0.3,
         background=1.0,
         background_left=0.05,
@@ -80,6 +82,24 @@ def test_views_are_patterns_as_measured_ones_come(scene):
     np.testing.assert_allclose(found.max(axis=-1), 1.0, atol=1e-6)
     assert (np.abs(found - MISSING) < 1e-6).mean() > 0.02
     assert len(np.unique(found[:, :, 1000:1200].round(5), axis=0)) == 4  # drawn anew by the key
+
+
+def test_magnetic_reflections_come_on_top_of_the_atoms(scene):
+    _, patterns, _ = scene
+    atoms = views(scene, rendered.Ranges(share=12), keys=20)
+    both = views(scene, rendered.Ranges(share=12, magnetic=1.0, magnetic_share=0.5), keys=20)
+    # The draws of the others' keys are the same: where they show the own instrument, these do.
+    own = np.abs(atoms - patterns).max(axis=(1, 2)) < 1e-3
+    assert own.sum() >= 2
+    for found in both[own]:
+        scales = []
+        for pattern, nuclear in zip(found, patterns, strict=True):
+            at_peaks = nuclear > 0.02
+            scale = np.quantile(pattern[at_peaks] / nuclear[at_peaks], 0.1)
+            assert (pattern - scale * nuclear).min() > -0.02
+            scales.append(np.abs(pattern - nuclear).max())
+        assert 1 <= sum(change > 0.01 for change in scales) <= len(scales) - 1
+    assert (both[own].max(axis=-1) == 1.0).all()
 
 
 @pytest.mark.parametrize(
