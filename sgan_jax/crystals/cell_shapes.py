@@ -6,6 +6,7 @@ by little, because many real cells are nearly those of a more symmetric lattice.
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -43,16 +44,16 @@ def shape(space_group_number: int, atoms: int, rng: np.random.Generator) -> np.n
         k = np.searchsorted(cumulative, rng.random() * cumulative[-1])
         least, most = _LENGTH_SPREAD
         spread = least * (most / least) ** rng.random() * rng.normal(size=6)
-        lengths = np.exp(shapes.log_lengths[k] + spread[:3])
+        a, b, c = np.exp(shapes.log_lengths[k] + spread[:3]).tolist()
         cosines = shapes.cosines[k] + _COSINE_SPREAD * spread[3:]
-        cosines = np.clip(cosines, -_MOST_COSINE, _MOST_COSINE)
-        metric = np.outer(lengths, lengths)
-        metric[[1, 0, 0], [2, 2, 1]] *= cosines
-        metric[[2, 2, 1], [1, 0, 0]] *= cosines
-        metric = (keeping @ metric.ravel()).reshape(3, 3)
-        determinant = np.linalg.det(metric)
-        if determinant > 0.05 * np.prod(np.diag(metric)):
-            return metric / np.cbrt(determinant)
+        bc, ac, ab = (max(-_MOST_COSINE, min(_MOST_COSINE, x)) for x in cosines.tolist())
+        bc, ac, ab = bc * b * c, ac * a * c, ab * a * b
+        drawn = np.array([a * a, ab, ac, ab, b * b, bc, ac, bc, c * c])
+        metric = (keeping @ drawn).reshape(3, 3)
+        (aa, ab, ac), (_, bb, bc), (_, _, cc) = metric.tolist()
+        determinant = aa * (bb * cc - bc * bc) - ab * (ab * cc - ac * bc) + ac * (ab * bc - ac * bb)
+        if determinant > 0.05 * aa * bb * cc:
+            return metric / math.cbrt(determinant)
 
 
 def cell(metric: np.ndarray, volume: float) -> sites.Cell:

@@ -1,5 +1,6 @@
 """Coordinates of the atoms of a synthetic crystal, as frequent as in real ones of its group."""
 
+import bisect
 import functools
 
 import numpy as np
@@ -20,7 +21,7 @@ def free_numbers(
 
     Those of a regular crystal are likely ones, near the centres of their bins.
     """
-    numbers = rng.random((len(positions), 3))
+    numbers = rng.random((len(positions), 3)).tolist()
     jitter = rng.random((len(positions), 3)) - 0.5
     if regular:
         least, most = _REGULAR_SPREAD
@@ -29,14 +30,17 @@ def free_numbers(
     histograms = _histograms(number, regular)
     for k, index in enumerate(positions):
         for axis, cumulative in enumerate(histograms.get(index, ())):
-            chosen = np.searchsorted(cumulative, numbers[k, axis])
-            numbers[k, axis] = (chosen + jitter[k, axis]) / BINS
-    return numbers
+            chosen = bisect.bisect_left(cumulative, numbers[k][axis])
+            numbers[k][axis] = (chosen + jitter[k, axis]) / BINS
+    return np.array(numbers)
 
 
 @functools.cache
-def _histograms(number: int, regular: bool) -> dict[int, np.ndarray]:
-    """Return the cumulative frequencies [freedom, 48] of the free coordinates of positions."""
+def _histograms(number: int, regular: bool) -> dict[int, list[list[float]]]:
+    """Return the cumulative frequencies [freedom, 48] of the free coordinates of positions.
+
+    Lists: a search of so few numbers is over before numpy begins.
+    """
     table = statistics()
     found = {}
     for group, index, row in table.histogram_positions.tolist():
@@ -45,5 +49,6 @@ def _histograms(number: int, regular: bool) -> dict[int, np.ndarray]:
             counts = table.histograms[row : row + freedom] + 0.5
             if regular:
                 counts = counts**_REGULAR_POWER
-            found[index] = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+            cumulative = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+            found[index] = cumulative.tolist()
     return found

@@ -19,13 +19,15 @@ class LongWaves(NamedTuple):
 
     Attributes:
       waves: one of each pair h, -h, int [q, 3]; without those that the centring makes vanish.
-      cartesian: the same in Å⁻¹, times what atoms move for a unit of the gradient [q, 3].
+      most: the highest |h|, |k|, |l| of them.
+      cartesian: the waves in Å⁻¹, times what atoms move for a unit of the gradient [q, 3].
       mean: float64 [kinds, N], the mean over the atoms of each element, in one primitive cell.
       chosen: int [n], the atoms of these that may move.
       kind: int [n], their elements.
     """
 
     waves: np.ndarray
+    most: list[int]
     cartesian: np.ndarray
     mean: np.ndarray
     chosen: np.ndarray
@@ -44,12 +46,15 @@ class LongWaves(NamedTuple):
         As products over the axes: the exponentials of a few multiples of each coordinate are far
         fewer than the waves.
         """
-        most = np.abs(self.waves).max(axis=0, initial=0)
-        product = np.ones((len(atoms), len(self.waves)), complex)
-        for axis, limit in enumerate(most):
-            multiples = atoms[:, axis, None] * np.arange(-limit, limit + 1)
-            product *= np.exp(2j * np.pi * multiples)[:, self.waves[:, axis] + limit]
-        return product
+        factors = []
+        for axis, limit in enumerate(self.most):
+            multiples = np.arange(-limit, limit + 1)[:, None] * atoms[:, axis]
+            # Whole rows are copied, [q, N].
+            factors.append(np.exp(2j * np.pi * multiples)[self.waves[:, axis] + limit])
+        first, second, third = factors
+        first *= second
+        first *= third
+        return first.T
 
 
 def long_waves(
@@ -74,6 +79,7 @@ def long_waves(
     is_kind = kind_of_atom == np.arange(kind_of_atom.max() + 1)[:, None]
     return LongWaves(
         waves=waves[present],
+        most=np.abs(waves[present]).max(axis=0, initial=0).tolist(),
         cartesian=cartesian[present] * (4 * np.pi * _STEP / max(long.sum(), 1)),
         mean=is_kind / is_kind.sum(axis=1, keepdims=True),
         chosen=chosen,

@@ -15,6 +15,12 @@ _EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by th
 _DIGITS = 10  # of coordinates, in each step: else last bits grow until machines disagree
 _NEARER_IMAGE = 0.65  # of atoms that are near two images of another one the nearer is enough
 
+# Of a cell that is narrow along some of the axes: the cells that an image may lie in.
+_NEIGHBOURS = {
+    narrow: np.array(list(itertools.product(*[(-1.0, 0.0, 1.0) if x else (0.0,) for x in narrow])))
+    for narrow in itertools.product((False, True), repeat=3)
+}
+
 
 class Orbits(NamedTuple):
     """Orbits of one group and how the coordinates of their atoms follow from free numbers.
@@ -43,12 +49,13 @@ class Orbits(NamedTuple):
 
     def sites(self, numbers: np.ndarray) -> np.ndarray:
         """Return the sites [n, 3] of free numbers [n, 3]."""
-        return self.origins + (self.directions @ numbers[:, :, None])[:, :, 0]
+        return self.origins + np.einsum("nij,nj->ni", self.directions, numbers)
 
     def atoms(self, points: np.ndarray) -> np.ndarray:
         """Return all atoms [N, 3] of sites [n, 3]."""
-        moved = self.rotations @ points[self.site_index][:, :, None]
-        return moved[:, :, 0] + self.translations
+        moved = np.einsum("nij,nj->ni", self.rotations, points[self.site_index])
+        moved += self.translations
+        return moved
 
 
 def orbits(space_group_number: int, positions: list[int]) -> Orbits:
@@ -80,6 +87,8 @@ def least_ratio_of_fixed(
 ) -> float:
     """Return the least ratio of a distance to its contact among the sites that cannot move."""
     fixed = ~placed.directions.any(axis=(1, 2))
+    if not fixed.any():
+        return float("inf")
     ratios = _ratios(placed, numbers, basis, contacts)
     return float(ratios[np.ix_(fixed, fixed[placed.site_index])].min(initial=np.inf))
 
@@ -142,16 +151,16 @@ def pushed_apart(
 def _lacking(vectors: np.ndarray, distances: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Return for each site the sum of what its distances fall short of, as a vector [n, 3]."""
     lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
-    return (vectors * lack[..., None]).sum(axis=(1, 2))
+    return np.einsum("nask,nas->nk", vectors, lack)
 
 
 def _moved(
     placed: Orbits, numbers: np.ndarray, push: np.ndarray, inverse: np.ndarray
 ) -> np.ndarray:
     """Return the free numbers after a push [n, 3] in Å, which is cut to `_LONGEST_MOVE`."""
-    length = np.linalg.norm(push, axis=1, keepdims=True)
-    push = push * np.minimum(1.0, _LONGEST_MOVE / (length + 1e-12))
-    moved = numbers + (placed.free @ (push @ inverse.T)[:, :, None])[:, :, 0]
+    length = np.sqrt(np.einsum("nk,nk->n", push, push)) + 1e-12
+    push = push * np.minimum(1.0, _LONGEST_MOVE / length)[:, None]
+    moved = numbers + np.einsum("nij,nj->ni", placed.free, push @ inverse.T)
     return moved.round(_DIGITS)
 
 
@@ -178,19 +187,20 @@ def _shifts(basis: np.ndarray, reach: float) -> np.ndarray:
 
     0 alone if the cell is wide.
     """
-    heights = 1 / np.linalg.norm(np.linalg.inv(basis), axis=1)
-    ranges = [(-1.0, 0.0, 1.0) if height < 2 * reach else (0.0,) for height in heights]
-    return np.array(list(itertools.product(*ranges))) @ basis.T
+    inverse = np.linalg.inv(basis)
+    narrow = np.einsum("ij,ij->i", inverse, inverse) > (0.5 / reach) ** 2  # 1 / height, squared
+    return _NEIGHBOURS[tuple(narrow.tolist())] @ basis.T
 
 
 def _apart(placed, points, basis, shifts) -> tuple[np.ndarray, np.ndarray]:
     """Return vectors from atoms to sites [n, N, s, 3] and distances, inf of an atom from itself."""
     difference = points[:, None] - placed.atoms(points)
-    difference -= np.round(difference)
+    difference -= np.rint(difference)
     vectors = (difference @ basis.T)[:, :, None] + shifts
     distances = np.sqrt(np.einsum("nask,nask->nas", vectors, vectors))
-    first = placed.first
-    itself = distances[np.arange(len(points)), first]
+    own = np.arange(len(points)), placed.first
+    itself = distances[own]
     itself[itself < 1e-6] = np.inf
-    distances[np.arange(len(points)), first] = itself
-    return vectors, distances + 1e-9
+    distances[own] = itself
+    distances += 1e-9
+    return vectors, distances

@@ -4,6 +4,7 @@ Arrays stay small whatever the cell: work is cut into chunks of sites.
 """
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -35,10 +36,10 @@ class Content(NamedTuple):
 def orthogonalisation(cell: Cell) -> np.ndarray:
     """Return the matrix [3, 3] that takes fractional to Cartesian coordinates in Å (a along x)."""
     a, b, c = cell[:3]
-    cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(cell[3:]))
-    sin_gamma = np.sin(np.radians(cell[5]))
+    cos_alpha, cos_beta, cos_gamma = (math.cos(math.radians(angle)) for angle in cell[3:])
+    sin_gamma = math.sin(math.radians(cell[5]))
     c_y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
-    c_z = np.sqrt(1 - cos_beta**2 - c_y**2)
+    c_z = math.sqrt(1 - cos_beta**2 - c_y**2)
     matrix = np.array(
         [[a, b * cos_gamma, c * cos_beta], [0, b * sin_gamma, c * c_y], [0, 0, c * c_z]]
     )
@@ -48,10 +49,10 @@ def orthogonalisation(cell: Cell) -> np.ndarray:
 
 def cell_of_metric(metric: np.ndarray) -> Cell:
     """Return a, b, c (Å), alpha, beta, gamma (degrees) of a metric tensor [3, 3]."""
-    a, b, c = (float(length) for length in np.sqrt(np.diag(metric)))
+    (aa, ab, ac), (_, bb, bc), (_, _, cc) = metric.tolist()
+    a, b, c = math.sqrt(aa), math.sqrt(bb), math.sqrt(cc)
     alpha, beta, gamma = (
-        float(np.degrees(np.arccos(cosine)))
-        for cosine in (metric[1, 2] / (b * c), metric[0, 2] / (a * c), metric[0, 1] / (a * b))
+        math.degrees(math.acos(cosine)) for cosine in (bc / (b * c), ac / (a * c), ab / (a * b))
     )
     return a, b, c, alpha, beta, gamma
 
