@@ -30,6 +30,7 @@ from pymatgen.core import Lattice, Structure
 from sgan_jax.crystals import cif
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.datasets import powder_patterns, processes
+from sgan_jax.datasets.sources import CifSource
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import profile
 from sgan_jax.diffraction import reflections as bragg
@@ -51,20 +52,11 @@ def whole_chain(path: pathlib.Path, folder: pathlib.Path) -> dict[str, float]:
     """Build a data set and time it."""
     start = time.perf_counter()
     built = powder_patterns.prepare(
-        source="cif",
-        class_balance="natural",
-        synthetic_crystals=0,
-        synthetic_seed=0,
-        prototype_crystals=0,
-        prototype_seed=0,
-        prototype_path="",
-        cif_path=path,
-        symmetry="file",
-        b_iso_default=0.5,
+        CifSource(path, symmetry="file", b_iso_default=0.5),
+        INSTRUMENT,
         max_skipped_fraction=0.2,
         dir=folder / "data",
         processes=0,
-        instrument=INSTRUMENT,
     )
     seconds = time.perf_counter() - start
     summary = powder_patterns.read_summary(built)

@@ -26,7 +26,7 @@ from absl import logging
 from sgan_jax import user_cache
 from sgan_jax.datasets import builder, catalogue, outcomes
 from sgan_jax.datasets.catalogue import Catalogue
-from sgan_jax.datasets.combined_source import make_source
+from sgan_jax.datasets.sources import Source
 from sgan_jax.diffraction.instrument import Instrument
 
 _READ_AT_ONCE = 1024
@@ -94,54 +94,39 @@ class PatternDataset:
 
 
 def prepare(
+    source: Source,
+    instrument: Instrument,
     *,
-    source: str,
-    class_balance: str,
-    synthetic_crystals: int,
-    synthetic_seed: int,
-    prototype_crystals: int,
-    prototype_seed: int,
-    prototype_path: str | os.PathLike,
-    cif_path: str | os.PathLike,
-    symmetry: str,
-    b_iso_default: float,
     max_skipped_fraction: float,
     dir: str | os.PathLike,
     processes: int,
-    instrument: Instrument,
     beam_options: Sequence[str] | None = None,
 ) -> pathlib.Path:
     """Return the folder of a data set, building it first where it is not there.
 
-    The arguments are the keys of `config.data`, an instrument and, where Apache Beam is to build,
-    Beam's options without dashes ('runner=FlinkRunner', ...). Several processes may ask for
-    the same set at once: one builds, the others wait. A build that was killed, or ended with an
-    error, leaves nothing that could be taken for a data set; the shards that it had finished are
-    checked, and the next build of that set goes on from them.
+    Several processes may ask for the same set at once: one builds, the others wait. A build that
+    was killed, or ended with an error, leaves nothing that could be taken for a data set; the
+    shards that it had finished are checked, and the next build of that set goes on from them.
+
+    Args:
+      source: of the crystals.
+      instrument: that their patterns are of.
+      max_skipped_fraction: of the source's files that may be of no use.
+      dir: for data sets; empty is the user's cache.
+      processes: that build; 0 is one a core.
+      beam_options: where Apache Beam is to build, its options without dashes
+        ('runner=FlinkRunner', ...).
 
     Raises:
       ValueError: more than `max_skipped_fraction` of the files cannot be used.
-      OSError: `dir` cannot be written to, or is full.
-      FileNotFoundError: `cif_path` or `prototype_path` is not there.
+      OSError: the source's files cannot be read; `dir` cannot be written to, or is full.
     """
-    crystals = make_source(
-        source=source,
-        class_balance=class_balance,
-        synthetic_crystals=synthetic_crystals,
-        synthetic_seed=synthetic_seed,
-        prototype_crystals=prototype_crystals,
-        prototype_seed=prototype_seed,
-        prototype_path=prototype_path,
-        cif_path=cif_path,
-        symmetry=symmetry,
-        b_iso_default=b_iso_default,
-    )
-    identity = json.dumps(builder.identity(crystals, instrument), sort_keys=True)
+    identity = json.dumps(builder.identity(source, instrument), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     config = builder.PatternConfig(
-        name=f"{crystals.label}-{instrument.name}-{digest}",
+        name=f"{source.label}-{instrument.name}-{digest}",
         description=identity,
-        source=crystals,
+        source=source,
         instrument=instrument,
         max_skipped_fraction=max_skipped_fraction,
         processes=processes,

@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from sgan_jax import config_rules, symmetry
-from sgan_jax.datasets import powder_patterns, splits, stored_crystals
+from sgan_jax.datasets import combined_source, powder_patterns, splits, stored_crystals
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import instrument_bank, random_instruments
 from sgan_jax.models import generator as generators
@@ -44,7 +44,7 @@ def prepare_data(
 ) -> pathlib.Path:
     """Return the folder of the data set, building it if it is not there, maybe with Beam."""
     data = config.data
-    return powder_patterns.prepare(
+    source = combined_source.make_source(
         source=data.source,
         class_balance=data.class_balance,
         synthetic_crystals=data.synthetic_crystals,
@@ -55,10 +55,13 @@ def prepare_data(
         cif_path=data.cif_path,
         symmetry=data.symmetry,
         b_iso_default=data.b_iso_default,
+    )
+    return powder_patterns.prepare(
+        source,
+        blueprint.make_instrument(config.instrument),
         max_skipped_fraction=data.max_skipped_fraction,
         dir=data.dir,
         processes=data.processes,
-        instrument=blueprint.make_instrument(config.instrument),
         beam_options=beam_options,
     )
 

@@ -1,11 +1,11 @@
 """Builds of data sets in processes of their own, for tests to kill."""
 
-import dataclasses
 import pathlib
 import sys
 import time
 
 import pytest
+from rock_salts import cif_source
 
 SLOWLY = """
 import time
@@ -16,16 +16,14 @@ outcomes.Tally.examples = lambda *given: time.sleep(0.1) or usual(*given)
 
 def program(settings: dict, path: pathlib.Path, changes: str = "") -> list[str]:
     """Return a command that builds a data set, in a new process."""
-    plain = settings | {"dir": str(settings["dir"]), "cif_path": str(path)}
-    plain["instrument"] = dataclasses.asdict(plain["instrument"])
     text = f"""
 import sys
+from pathlib import PosixPath
 from sgan_jax.datasets import outcomes, powder_patterns, shards
+from sgan_jax.datasets.sources import CifSource
 from sgan_jax.diffraction.instrument import Instrument
 {changes}
-settings = {plain!r}
-settings["instrument"] = Instrument(**settings["instrument"])
-folder = powder_patterns.prepare(**settings)
+folder = powder_patterns.prepare({cif_source(path)!r}, **{settings!r})
 print(len(powder_patterns.load(folder)), "tensorflow" in sys.modules)
 """
     return [sys.executable, "-W", "error", "-c", text]

@@ -1,4 +1,4 @@
-"""What tests of data sets share: a small instrument, the arguments of `prepare`, crystals."""
+"""What tests of data sets share: a small instrument, arguments of `prepare`, crystals."""
 
 import pathlib
 import zipfile
@@ -17,21 +17,12 @@ def instrument() -> Instrument:
 
 @pytest.fixture
 def settings(tmp_path, instrument) -> dict:
-    """Arguments of `prepare` but for the path, in this process alone."""
+    """Arguments of `prepare` but for the source, in this process alone."""
     return {
-        "source": "cif",
-        "class_balance": "natural",
-        "synthetic_crystals": 0,
-        "synthetic_seed": 0,
-        "prototype_crystals": 0,
-        "prototype_seed": 0,
-        "prototype_path": "",
-        "symmetry": "file",
-        "b_iso_default": 0.5,
+        "instrument": instrument,
         "max_skipped_fraction": 0.2,
         "dir": tmp_path / "sets",
         "processes": 1,
-        "instrument": instrument,
     }
 
 

@@ -1,7 +1,9 @@
-"""CIFs of many different rock salts, and a zip of them."""
+"""CIFs of many different rock salts, a zip of them, and a source that reads it."""
 
 import pathlib
 import zipfile
+
+from sgan_jax.datasets.sources import CifSource
 
 
 def rock_salt(a: float, elements: str = "Na Cl") -> str:
@@ -46,3 +48,8 @@ def write_zip(path: pathlib.Path, files: dict[str, str]) -> pathlib.Path:
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name), text)
     return path
+
+
+def cif_source(path: pathlib.Path) -> CifSource:
+    """Return the source of all CIFs of a zip, a tar or a folder, read as they are."""
+    return CifSource(path, symmetry="file", b_iso_default=0.5)

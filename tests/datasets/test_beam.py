@@ -4,9 +4,11 @@ import pathlib
 
 import pytest
 from build_program import stored_bytes
-from rock_salts import rock_salt, rock_salts, write_zip
+from rock_salts import cif_source, rock_salt, rock_salts, write_zip
 
 from sgan_jax.datasets import outcomes, powder_patterns, shards
+from sgan_jax.datasets.combined_source import CombinedSource
+from sgan_jax.datasets.sources import PrototypeSource, SyntheticSource
 
 pytest.importorskip("apache_beam")
 HERE = ["runner=DirectRunner"]
@@ -18,8 +20,8 @@ def counts(folder: pathlib.Path) -> dict:
 
 def test_the_same_files_as_of_the_local_build(tmp_path, settings, awkward, monkeypatch):
     monkeypatch.setattr(shards, "FILES_PER_SHARD", 16)
-    by_beam = powder_patterns.prepare(cif_path=awkward, beam_options=HERE, **settings)
-    local = powder_patterns.prepare(cif_path=awkward, **(settings | {"dir": tmp_path / "local"}))
+    by_beam = powder_patterns.prepare(cif_source(awkward), beam_options=HERE, **settings)
+    local = powder_patterns.prepare(cif_source(awkward), **(settings | {"dir": tmp_path / "local"}))
     assert stored_bytes(by_beam) == stored_bytes(local)
     assert counts(by_beam) == counts(local)
     summary = counts(by_beam)
@@ -36,7 +38,7 @@ def test_near_duplicates_in_a_row_are_told_as_locally(tmp_path, settings, monkey
     path = write_zip(tmp_path / "row.zip", files)
     folders = [
         powder_patterns.prepare(
-            cif_path=path, beam_options=options, **(settings | {"dir": tmp_path / name})
+            cif_source(path), beam_options=options, **(settings | {"dir": tmp_path / name})
         )
         for name, options in (("beam", HERE), ("local", None))
     ]
@@ -46,9 +48,11 @@ def test_near_duplicates_in_a_row_are_told_as_locally(tmp_path, settings, monkey
 
 def test_crystals_that_are_made_are_the_same(tmp_path, settings, monkeypatch):
     monkeypatch.setattr(shards, "FILES_PER_SHARD", 16)
-    settings |= {"source": "prototypes:20+synthetic:20", "cif_path": ""}
-    by_beam = powder_patterns.prepare(beam_options=HERE, **settings)
-    local = powder_patterns.prepare(**(settings | {"dir": tmp_path / "local"}))
+    prototypes = PrototypeSource(20, seed=0, class_balance="natural")
+    synthetic = SyntheticSource(20, seed=0, class_balance="natural")
+    source = CombinedSource((prototypes, synthetic))
+    by_beam = powder_patterns.prepare(source, beam_options=HERE, **settings)
+    local = powder_patterns.prepare(source, **(settings | {"dir": tmp_path / "local"}))
     assert stored_bytes(by_beam) == stored_bytes(local)
     assert counts(by_beam)["crystals"] > 30
 
@@ -57,10 +61,10 @@ def test_too_many_lost_files_are_told_and_the_shards_are_kept(tmp_path, settings
     files = rock_salts(7) | {f"bad{i}.cif": "" for i in range(3)}
     path = write_zip(tmp_path / "salts.zip", files)
     with pytest.raises(ValueError, match=r"3 of 10 files.*skipped\.tsv"):
-        powder_patterns.prepare(cif_path=path, beam_options=HERE, **settings)
+        powder_patterns.prepare(cif_source(path), beam_options=HERE, **settings)
     monkeypatch.setattr(outcomes, "example", None)  # all is computed already
     generous = settings | {"max_skipped_fraction": 0.3}
-    folder = powder_patterns.prepare(cif_path=path, beam_options=HERE, **generous)
+    folder = powder_patterns.prepare(cif_source(path), beam_options=HERE, **generous)
     assert (counts(folder)["lost"], counts(folder)["crystals"]) == (3, 7)
 
 
@@ -73,5 +77,5 @@ def test_a_worker_that_fails_leaves_nothing_half_written(tmp_path, settings, mon
 
     monkeypatch.setattr(shards, "write_one", full)
     with pytest.raises(OSError, match="No space left"):
-        powder_patterns.prepare(cif_path=path, beam_options=HERE, **settings)
+        powder_patterns.prepare(cif_source(path), beam_options=HERE, **settings)
     assert not [f for f in (tmp_path / "sets").rglob("*") if f.is_file() and f.name != ".lock"]

@@ -87,7 +87,7 @@ def test_sources_that_cannot_be_read_are_answered_with_a_remedy(text, says):
     assert says in str(error.value)
 
 
-def test_files_that_are_not_there_are_named(keys):
-    for change in ({"cif_path": "no.zip"}, {"source": "prototypes", "prototype_path": "no.zip"}):
-        with pytest.raises(FileNotFoundError, match=r"no\.zip"):
-            combined_source.make_source(**(keys | change))
+@pytest.mark.parametrize(("kind", "key"), [("cif", "cif_path"), ("prototypes", "prototype_path")])
+def test_files_that_are_not_there_are_named(keys, kind, key):
+    with pytest.raises(FileNotFoundError, match=rf"data\.{key}.*no\.zip"):
+        combined_source.make_source(**(keys | {"source": kind, key: "no.zip"}))

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 from build_program import stored_bytes
-from rock_salts import rock_salt, rock_salts, write_zip
+from rock_salts import cif_source, rock_salt, rock_salts, write_zip
 
 from sgan_jax.crystals import cif
 from sgan_jax.datasets import powder_patterns, shards
@@ -22,7 +22,7 @@ def rows(path: pathlib.Path) -> list[dict[str, str]]:
 
 def test_examples_are_the_simulated_crystals(tmp_path, settings):
     path = write_zip(tmp_path / "salts.zip", rock_salts(20))
-    folder = powder_patterns.prepare(cif_path=path, **settings)
+    folder = powder_patterns.prepare(cif_source(path), **settings)
     data = powder_patterns.load(folder)
     crystals = list(cif.read_crystals(path))
     listed = data.catalogue
@@ -53,7 +53,7 @@ def test_the_same_bytes_whatever_the_number_of_processes(tmp_path, settings):
     path = write_zip(tmp_path / "salts.zip", files)
     folders = [
         powder_patterns.prepare(
-            cif_path=path, **(settings | {"processes": count, "dir": tmp_path / str(count)})
+            cif_source(path), **(settings | {"processes": count, "dir": tmp_path / str(count)})
         )
         for count in (1, 2)
     ]
@@ -69,7 +69,7 @@ def test_skipped_files_and_duplicates_are_counted_and_listed(tmp_path, settings)
         "a/line.cif": "not a crystal",
     }
     path = write_zip(tmp_path / "salts.zip", files)
-    folder = powder_patterns.prepare(cif_path=path, **(settings | {"max_skipped_fraction": 0.5}))
+    folder = powder_patterns.prepare(cif_source(path), **(settings | {"max_skipped_fraction": 0.5}))
     summary = json.loads((folder / "build.json").read_text())
     assert (summary["files"], summary["lost"], summary["crystals"]) == (11, 2, 8)
     assert summary["duplicates"] == 1
@@ -86,30 +86,30 @@ def test_a_build_that_loses_too_much_says_why_and_leaves_a_list(tmp_path, settin
     path = write_zip(tmp_path / "salts.zip", files)
     why = r"3 of 10 files.*max_skipped_fraction = 0\.2.*empty file.*skipped\.tsv"
     with pytest.raises(ValueError, match=why):
-        powder_patterns.prepare(cif_path=path, **settings)
+        powder_patterns.prepare(cif_source(path), **settings)
     (listed,) = (tmp_path / "sets").rglob("skipped.tsv")
     assert [row["file"] for row in rows(listed)] == ["bad0.cif", "bad1.cif", "bad2.cif"]
     assert not list((tmp_path / "sets").rglob("*.json"))
     assert not list((tmp_path / "sets").rglob("*.array_record*"))
     generous = settings | {"max_skipped_fraction": 0.3}
-    folder = powder_patterns.prepare(cif_path=path, **generous)
+    folder = powder_patterns.prepare(cif_source(path), **generous)
     assert powder_patterns.is_complete(folder)
     assert list((tmp_path / "sets").rglob("skipped.tsv")) == [folder / "skipped.tsv"]
     with pytest.raises(ValueError, match="3 of 10 files"):  # found again, the same answer
-        powder_patterns.prepare(cif_path=path, **settings)
+        powder_patterns.prepare(cif_source(path), **settings)
 
 
 def test_a_source_of_nothing_usable_is_an_error(tmp_path, settings):
     path = write_zip(tmp_path / "none.zip", {"a.cif": "", "b.cif": ""})
     with pytest.raises(ValueError, match="2 of 2 files"):
-        powder_patterns.prepare(cif_path=path, **(settings | {"max_skipped_fraction": 1.0}))
+        powder_patterns.prepare(cif_source(path), **(settings | {"max_skipped_fraction": 1.0}))
 
 
 def test_shards_without_a_new_crystal_are_fine(tmp_path, settings, monkeypatch):
     monkeypatch.setattr(shards, "FILES_PER_SHARD", 2)
     files = rock_salts(3) | {f"salts/again{i}.cif": rock_salt(4.0, "Li F") for i in range(6)}
     path = write_zip(tmp_path / "salts.zip", files)
-    data = powder_patterns.load(powder_patterns.prepare(cif_path=path, **settings))
+    data = powder_patterns.load(powder_patterns.prepare(cif_source(path), **settings))
     assert data.catalogue.ids.tolist() == ["salts/LiBr", "salts/LiCl", "salts/LiF"]
 
 
@@ -118,40 +118,35 @@ def test_a_name_that_is_there_twice_gives_two_ids(tmp_path, settings):
     folder.mkdir()
     (folder / "one.cif").write_text(rock_salt(4.0, "Li F"))
     (folder / "one.CIF").write_text(rock_salt(5.6, "Na Cl"))
-    data = powder_patterns.load(powder_patterns.prepare(cif_path=folder, **settings))
+    data = powder_patterns.load(powder_patterns.prepare(cif_source(folder), **settings))
     assert len(set(data.catalogue.ids.tolist())) == 2
 
 
 def test_the_name_changes_with_whatever_changes_the_data(tmp_path, settings, monkeypatch):
-    small = write_zip(tmp_path / "salts.zip", rock_salts(2))
-    settings |= {"cif_path": small}
-    other = dataclasses.replace(settings["instrument"], w=0.05)
+    path = write_zip(tmp_path / "salts.zip", rock_salts(2))
     folders = [
-        powder_patterns.prepare(**(settings | changes))
-        for changes in ({}, {"b_iso_default": 0.6}, {"instrument": other}, {"symmetry": "spglib"})
+        powder_patterns.prepare(dataclasses.replace(cif_source(path), **changes), **settings)
+        for changes in ({}, {"b_iso_default": 0.6}, {"symmetry": "spglib"})
     ]
-    write_zip(small, rock_salts(3))
-    folders.append(powder_patterns.prepare(**settings))
+    other = dataclasses.replace(settings["instrument"], w=0.05)
+    folders.append(powder_patterns.prepare(cif_source(path), **(settings | {"instrument": other})))
+    write_zip(path, rock_salts(3))
+    folders.append(powder_patterns.prepare(cif_source(path), **settings))
     monkeypatch.setattr(profile, "SIMULATOR_VERSION", profile.SIMULATOR_VERSION + 1)
-    folders.append(powder_patterns.prepare(**settings))
+    folders.append(powder_patterns.prepare(cif_source(path), **settings))
     assert len(set(folders)) == len(folders)
     assert all(folder.parent.name.startswith("salts-quick-") for folder in folders)
 
 
 def test_a_set_that_is_there_is_found_without_reading_a_crystal(tmp_path, settings, monkeypatch):
-    settings |= {"cif_path": write_zip(tmp_path / "salts.zip", rock_salts(2))}
-    folder = powder_patterns.prepare(**settings)
+    path = write_zip(tmp_path / "salts.zip", rock_salts(2))
+    folder = powder_patterns.prepare(cif_source(path), **settings)
     monkeypatch.setattr(cif, "cif_members", None)
-    assert powder_patterns.prepare(**settings) == folder
+    assert powder_patterns.prepare(cif_source(path), **settings) == folder
 
 
 def test_the_default_folder_is_the_users_cache(tmp_path, settings, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    settings |= {"cif_path": write_zip(tmp_path / "salts.zip", rock_salts(1)), "dir": ""}
-    folder = powder_patterns.prepare(**settings)
+    path = write_zip(tmp_path / "salts.zip", rock_salts(1))
+    folder = powder_patterns.prepare(cif_source(path), **(settings | {"dir": ""}))
     assert folder.is_relative_to(tmp_path / "cache" / "sgan_jax")
-
-
-def test_a_missing_file_is_named(settings):
-    with pytest.raises(FileNotFoundError, match=r"data\.cif_path.*nowhere\.zip"):
-        powder_patterns.prepare(cif_path="nowhere.zip", **settings)

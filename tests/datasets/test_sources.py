@@ -6,15 +6,11 @@ import pathlib
 import tarfile
 
 import pytest
-from rock_salts import rock_salts, write_zip
+from rock_salts import cif_source, rock_salts, write_zip
 
 from sgan_jax.crystals import prototypes, synthetic
 from sgan_jax.crystals.skipped import CifError
 from sgan_jax.datasets import fingerprints, sources
-
-
-def cif_source(path: pathlib.Path) -> sources.CifSource:
-    return sources.CifSource(path, "file", 0.5)
 
 
 def test_fingerprint_of_a_zip_is_its_contents(tmp_path):

@@ -1,7 +1,7 @@
 """What the devices are given of a data set's crystals is what the crystals' files say."""
 
 import numpy as np
-from rock_salts import rock_salts, write_zip
+from rock_salts import cif_source, rock_salts, write_zip
 
 from sgan_jax.crystals import cif
 from sgan_jax.datasets import examples, powder_patterns, stored_crystals
@@ -11,7 +11,7 @@ from sgan_jax.diffraction import reflections as bragg
 
 def test_reflections_cells_and_rotations_come_back(tmp_path, settings):
     path = write_zip(tmp_path / "salts.zip", rock_salts(12))
-    folder = powder_patterns.prepare(cif_path=path, **settings)
+    folder = powder_patterns.prepare(cif_source(path), **settings)
     known = list(cif.read_crystals(path))
     rows = np.array([5, 0, 5])
     stored = stored_crystals.StoredCrystals(folder, 40)[rows]

@@ -7,6 +7,8 @@ import zipfile
 import numpy as np
 
 from sgan_jax.datasets import powder_patterns
+from sgan_jax.datasets.combined_source import CombinedSource
+from sgan_jax.datasets.sources import CifSource, PrototypeSource
 from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.evaluation import figures, inspection
 
@@ -15,21 +17,14 @@ def test_the_page_shows_what_was_built_and_what_was_not(tmp_path):
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr("empty <b>.cif", " ")
         archive.writestr("line.cif", "not a crystal")
+    prototypes = PrototypeSource(25, seed=0, class_balance="natural")
+    bad = CifSource(tmp_path / "bad.zip", symmetry="file", b_iso_default=0.5)
     folder = powder_patterns.prepare(
-        source="prototypes:25+cif",
-        class_balance="natural",
-        synthetic_crystals=0,
-        synthetic_seed=0,
-        prototype_crystals=0,
-        prototype_seed=0,
-        prototype_path="",
-        cif_path=tmp_path / "bad.zip",
-        symmetry="file",
-        b_iso_default=0.5,
+        CombinedSource((prototypes, bad)),
+        Instrument("quick", 2.0, 20.0, 0.2, 300),
         max_skipped_fraction=0.2,
         dir=tmp_path,
         processes=1,
-        instrument=Instrument("quick", 2.0, 20.0, 0.2, 300),
     )
     inspection.write(folder, tmp_path / "data.html")
     page = (tmp_path / "data.html").read_text()
