@@ -29,7 +29,7 @@ from pymatgen.core import Lattice, Structure
 
 from sgan_jax.crystals import cif
 from sgan_jax.crystals.crystal import Crystal
-from sgan_jax.datasets import powder_patterns, processes
+from sgan_jax.datasets import powder_patterns, preparation, processes
 from sgan_jax.datasets.sources import CifSource
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import profile
@@ -51,7 +51,7 @@ def sample_of(crystals: pathlib.Path, count: int, folder: pathlib.Path) -> pathl
 def whole_chain(path: pathlib.Path, folder: pathlib.Path) -> dict[str, float]:
     """Build a data set and time it."""
     start = time.perf_counter()
-    built = powder_patterns.prepare(
+    built = preparation.prepare(
         CifSource(path, symmetry="file", b_iso_default=0.5),
         INSTRUMENT,
         max_skipped_fraction=0.2,

@@ -1,6 +1,6 @@
 """Patterns of every crystal of a file, in memory: what a trained model is checked on.
 
-Unlike a data set (`datasets.powder_patterns`) this keeps duplicates and stops for no bad file.
+Unlike a data set (`datasets.preparation`) this keeps duplicates and stops for no bad file.
 """
 
 import functools

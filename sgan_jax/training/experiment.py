@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from sgan_jax import config_rules, symmetry
-from sgan_jax.datasets import combined_source, powder_patterns, splits, stored_crystals
+from sgan_jax.datasets import combined_source, powder_patterns, preparation, splits, stored_crystals
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import instrument_bank, random_instruments
 from sgan_jax.models import generator as generators
@@ -56,7 +56,7 @@ def prepare_data(
         symmetry=data.symmetry,
         b_iso_default=data.b_iso_default,
     )
-    return powder_patterns.prepare(
+    return preparation.prepare(
         source,
         blueprint.make_instrument(config.instrument),
         max_skipped_fraction=data.max_skipped_fraction,

@@ -19,11 +19,11 @@ def program(settings: dict, path: pathlib.Path, changes: str = "") -> list[str]:
     text = f"""
 import sys
 from pathlib import PosixPath
-from sgan_jax.datasets import outcomes, powder_patterns, shards
+from sgan_jax.datasets import outcomes, powder_patterns, preparation, shards
 from sgan_jax.datasets.sources import CifSource
 from sgan_jax.diffraction.instrument import Instrument
 {changes}
-folder = powder_patterns.prepare({cif_source(path)!r}, **{settings!r})
+folder = preparation.prepare({cif_source(path)!r}, **{settings!r})
 print(len(powder_patterns.load(folder)), "tensorflow" in sys.modules)
 """
     return [sys.executable, "-W", "error", "-c", text]

@@ -6,7 +6,7 @@ import pytest
 from build_program import stored_bytes
 from rock_salts import cif_source, rock_salt, rock_salts, write_zip
 
-from sgan_jax.datasets import outcomes, powder_patterns, shards
+from sgan_jax.datasets import outcomes, powder_patterns, preparation, shards
 from sgan_jax.datasets.combined_source import CombinedSource
 from sgan_jax.datasets.sources import PrototypeSource, SyntheticSource
 
@@ -20,8 +20,8 @@ def counts(folder: pathlib.Path) -> dict:
 
 def test_the_same_files_as_of_the_local_build(tmp_path, settings, awkward, monkeypatch):
     monkeypatch.setattr(shards, "FILES_PER_SHARD", 16)
-    by_beam = powder_patterns.prepare(cif_source(awkward), beam_options=HERE, **settings)
-    local = powder_patterns.prepare(cif_source(awkward), **(settings | {"dir": tmp_path / "local"}))
+    by_beam = preparation.prepare(cif_source(awkward), beam_options=HERE, **settings)
+    local = preparation.prepare(cif_source(awkward), **(settings | {"dir": tmp_path / "local"}))
     assert stored_bytes(by_beam) == stored_bytes(local)
     assert counts(by_beam) == counts(local)
     summary = counts(by_beam)
@@ -37,7 +37,7 @@ def test_near_duplicates_in_a_row_are_told_as_locally(tmp_path, settings, monkey
     files |= {"a'.cif": rock_salt(8.0), "b.cif": "", "c.cif": rock_salt(7.0)}
     path = write_zip(tmp_path / "row.zip", files)
     folders = [
-        powder_patterns.prepare(
+        preparation.prepare(
             cif_source(path), beam_options=options, **(settings | {"dir": tmp_path / name})
         )
         for name, options in (("beam", HERE), ("local", None))
@@ -51,8 +51,8 @@ def test_crystals_that_are_made_are_the_same(tmp_path, settings, monkeypatch):
     prototypes = PrototypeSource(20, seed=0, class_balance="natural")
     synthetic = SyntheticSource(20, seed=0, class_balance="natural")
     source = CombinedSource((prototypes, synthetic))
-    by_beam = powder_patterns.prepare(source, beam_options=HERE, **settings)
-    local = powder_patterns.prepare(source, **(settings | {"dir": tmp_path / "local"}))
+    by_beam = preparation.prepare(source, beam_options=HERE, **settings)
+    local = preparation.prepare(source, **(settings | {"dir": tmp_path / "local"}))
     assert stored_bytes(by_beam) == stored_bytes(local)
     assert counts(by_beam)["crystals"] > 30
 
@@ -61,10 +61,10 @@ def test_too_many_lost_files_are_told_and_the_shards_are_kept(tmp_path, settings
     files = rock_salts(7) | {f"bad{i}.cif": "" for i in range(3)}
     path = write_zip(tmp_path / "salts.zip", files)
     with pytest.raises(ValueError, match=r"3 of 10 files.*skipped\.tsv"):
-        powder_patterns.prepare(cif_source(path), beam_options=HERE, **settings)
+        preparation.prepare(cif_source(path), beam_options=HERE, **settings)
     monkeypatch.setattr(outcomes, "example", None)  # all is computed already
     generous = settings | {"max_skipped_fraction": 0.3}
-    folder = powder_patterns.prepare(cif_source(path), beam_options=HERE, **generous)
+    folder = preparation.prepare(cif_source(path), beam_options=HERE, **generous)
     assert (counts(folder)["lost"], counts(folder)["crystals"]) == (3, 7)
 
 
@@ -77,5 +77,5 @@ def test_a_worker_that_fails_leaves_nothing_half_written(tmp_path, settings, mon
 
     monkeypatch.setattr(shards, "write_one", full)
     with pytest.raises(OSError, match="No space left"):
-        powder_patterns.prepare(cif_source(path), beam_options=HERE, **settings)
+        preparation.prepare(cif_source(path), beam_options=HERE, **settings)
     assert not [f for f in (tmp_path / "sets").rglob("*") if f.is_file() and f.name != ".lock"]

@@ -17,7 +17,7 @@ from build_program import (
 from full_disk import small_disk
 from rock_salts import cif_source, rock_salts, write_zip
 
-from sgan_jax.datasets import powder_patterns, shards
+from sgan_jax.datasets import powder_patterns, preparation, shards
 
 SMALL_SHARDS = "shards.FILES_PER_SHARD = 16\n"
 
@@ -50,12 +50,10 @@ def test_a_killed_build_is_gone_on_with(tmp_path, settings, awkward, monkeypatch
     first, second = sorted(work.glob("*.array_record-0000[01]-of-00004"))
     kept = first.stat().st_ino
     second.write_bytes(second.read_bytes()[:-1] + b"?")  # and what is damaged is redone
-    folder = powder_patterns.prepare(cif_source(awkward), **(settings | {"processes": 2}))
+    folder = preparation.prepare(cif_source(awkward), **(settings | {"processes": 2}))
     assert not work.exists()
     assert (folder / first.name).stat().st_ino == kept
-    undisturbed = powder_patterns.prepare(
-        cif_source(awkward), **(settings | {"dir": tmp_path / "b"})
-    )
+    undisturbed = preparation.prepare(cif_source(awkward), **(settings | {"dir": tmp_path / "b"}))
     assert stored_bytes(folder) == stored_bytes(undisturbed)
     counts = [json.loads((f / "build.json").read_text()) for f in (folder, undisturbed)]
     assert counts[0] | {"seconds": 0} == counts[1] | {"seconds": 0}
@@ -67,9 +65,9 @@ def test_a_build_killed_before_its_last_rename_needs_no_more(tmp_path, settings,
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(pathlib.Path, "rename", killed_at(pathlib.Path.rename, "1.2.0"))
-        powder_patterns.prepare(cif_source(path), **settings)
+        preparation.prepare(cif_source(path), **settings)
     monkeypatch.setattr(shards, "write", None)
-    assert len(powder_patterns.load(powder_patterns.prepare(cif_source(path), **settings))) == 5
+    assert len(powder_patterns.load(preparation.prepare(cif_source(path), **settings))) == 5
 
 
 def killed_at(rename, name):

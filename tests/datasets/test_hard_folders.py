@@ -14,11 +14,11 @@ from full_disk import small_disk
 from rock_salts import cif_source, rock_salt, rock_salts, write_zip
 
 from sgan_jax.crystals import members
-from sgan_jax.datasets import outcomes, powder_patterns, tables
+from sgan_jax.datasets import outcomes, powder_patterns, preparation, tables
 
 
 def build(path, settings, **changes):
-    return powder_patterns.load(powder_patterns.prepare(cif_source(path), **(settings | changes)))
+    return powder_patterns.load(preparation.prepare(cif_source(path), **(settings | changes)))
 
 
 def skipped(tmp_path) -> dict[str, str]:

@@ -4,14 +4,14 @@ import numpy as np
 from rock_salts import cif_source, rock_salts, write_zip
 
 from sgan_jax.crystals import cif
-from sgan_jax.datasets import examples, powder_patterns, stored_crystals
+from sgan_jax.datasets import examples, powder_patterns, preparation, stored_crystals
 from sgan_jax.diffraction import few_reflections
 from sgan_jax.diffraction import reflections as bragg
 
 
 def test_reflections_cells_and_rotations_come_back(tmp_path, settings):
     path = write_zip(tmp_path / "salts.zip", rock_salts(12))
-    folder = powder_patterns.prepare(cif_source(path), **settings)
+    folder = preparation.prepare(cif_source(path), **settings)
     known = list(cif.read_crystals(path))
     rows = np.array([5, 0, 5])
     stored = stored_crystals.StoredCrystals(folder, 40)[rows]

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from sgan_jax.datasets import powder_patterns
+from sgan_jax.datasets import preparation
 from sgan_jax.datasets.combined_source import CombinedSource
 from sgan_jax.datasets.sources import CifSource, PrototypeSource
 from sgan_jax.diffraction.instrument import Instrument
@@ -19,7 +19,7 @@ def test_the_page_shows_what_was_built_and_what_was_not(tmp_path):
         archive.writestr("line.cif", "not a crystal")
     prototypes = PrototypeSource(25, seed=0, class_balance="natural")
     bad = CifSource(tmp_path / "bad.zip", symmetry="file", b_iso_default=0.5)
-    folder = powder_patterns.prepare(
+    folder = preparation.prepare(
         CombinedSource((prototypes, bad)),
         Instrument("quick", 2.0, 20.0, 0.2, 300),
         max_skipped_fraction=0.2,
