@@ -83,7 +83,13 @@ def make_step(layout, examples_of_batch, scene):
 def make_rendering(layout, share):
     """Return (key, seen) -> patterns: all that is done before impurities, noise and missing."""
     ranges = rendered.Ranges(
-        share=share, strain=0.03, zero_shift_deg=0.3, displacement_deg=0.1, orientation=0.3
+        share=share,
+        strain=0.03,
+        zero_shift_deg=0.3,
+        displacement_deg=0.1,
+        orientation=0.3,
+        magnetic=1.0,
+        magnetic_share=0.2,
     )
     return jax.jit(rendered.make_view(NIST.two_theta_deg, layout, ranges))
 

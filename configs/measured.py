@@ -1,7 +1,6 @@
-r"""The package's models for measured patterns: `bl`, `sg` (230 groups); `..._plain` without views.
+r"""The package's models for measured patterns: `sg`, then `sg_magnetic`, then `bl`; 2 h of a core.
 
-Real crystals and synthetic ones, each seen at every step as another instrument would see it; 80
-minutes on one core, and 12 from space groups on to lattices, with the same test crystals.
+`sg_plain` is the control, without views.
 
     python -m sgan_jax.main --config=configs/measured.py:sg --workdir=runs/measured_sg \
         --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -11,20 +10,20 @@ from sgan_jax import config
 
 
 def get_config(model: str = "sg"):
-    """Return the settings of 'bl', 'sg', or of their controls 'bl_plain' and 'sg_plain'."""
-    task, _, plain = model.partition("_")
-    experiment = config.base(task, 90, "supervised")
-    if task == "sg":
-        experiment.task.classes = "all"
-    experiment.data.source = "synthetic:15000+cif"
-    experiment.data.cif_path = "open_crystals.zip"
-    experiment.render.on = not plain
-    experiment.optim.learning_rate, experiment.optim.schedule = 1e-3, "cosine"
+    """Return the settings of 'sg', 'sg_magnetic', 'bl' or 'sg_plain'."""
+    start, steps, learning_rate = {
+        "sg_magnetic": ("runs/measured_sg", 24_000, 5e-4),
+        "bl": ("runs/measured_sg_magnetic", 10_000, 1e-3),
+    }.get(model, ("", 80_000, 1e-3))
+    experiment = config.base(model[:2], 90, "supervised")
+    experiment.task.classes = "paper" if model == "bl" else "all"
+    experiment.data.source, experiment.data.cif_path = "synthetic:15000+cif", "open_crystals.zip"
+    experiment.data.stratify = "sg"
+    experiment.render.on = model != "sg_plain"
+    experiment.render.magnetic, experiment.render.orientation = (1.0, 0.4) if start else (0.0, 0.3)
+    experiment.optim.learning_rate, experiment.optim.schedule = learning_rate, "cosine"
     experiment.optim.warmup_steps, experiment.optim.weight_decay = 500, 0.01
-    experiment.optim.clip_norm = 10.0
-    experiment.optim.average_decay = 0.999
-    experiment.train.batch_size, experiment.train.steps = 32, 80_000
-    if task == "bl":
-        experiment.data.stratify = "sg"
-        experiment.train.start_from, experiment.train.steps = f"runs/measured_sg{_}{plain}", 10_000
+    experiment.optim.clip_norm, experiment.optim.average_decay = 10.0, 0.999
+    experiment.train.batch_size, experiment.train.steps = 32, steps
+    experiment.train.start_from = start
     return experiment

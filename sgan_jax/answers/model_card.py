@@ -15,15 +15,15 @@ def card(runs: Sequence[pathlib.Path], measured: Sequence[Mapping[str, Any]]) ->
     """Return the card of exported runs, Markdown.
 
     Args:
-      runs: folders; with test_metrics.json, confidence.json and, where there is one,
-        robustness.json.
+      runs: folders named as configs/measured.py names them, beside those they go on from; with
+        test_metrics.json, confidence.json and, where there is one, robustness.json.
       measured: what benchmarks/measured_patterns.py says of their models.
     """
     by_task = {_read(run / "config.json")["task"]["name"]: run for run in runs}
     first = _read(runs[0] / "config.json")
     said = (_robustness(task, run) for task, run in by_task.items())
     return CARD.read_text(encoding="utf-8").format(
-        commands="\n".join(_command(task, run) for task, run in by_task.items()),
+        commands="\n".join(_commands(runs)),
         synthetic=first["data"]["source"].partition(":")[2].partition("+")[0],
         accuracy=_accuracy_table(by_task),
         patterns=measured[0]["patterns"] if measured else "no",
@@ -33,10 +33,16 @@ def card(runs: Sequence[pathlib.Path], measured: Sequence[Mapping[str, Any]]) ->
     )
 
 
-def _command(task: str, run: pathlib.Path) -> str:
-    steps = _read(run / "config.json")["train"]["steps"]
-    options = f"--config=configs/measured.py:{task} --config.train.steps={steps}"
-    return f"python -m sgan_jax.main {options} --workdir=runs/measured_{task}"
+def _commands(runs: Sequence[pathlib.Path]) -> list[str]:
+    """Return what makes the runs, and before each what it goes on from."""
+    commands: list[str] = []
+    for run in runs:
+        start = _read(run / "config.json")["train"].get("start_from", "")
+        model = run.name.removeprefix("measured_")
+        command = f"python -m sgan_jax.main --config=configs/measured.py:{model}"
+        before = _commands([run.with_name(pathlib.Path(start).name)]) if start else []
+        commands += [*before, f"{command} --workdir=runs/{run.name}"]
+    return list(dict.fromkeys(commands))
 
 
 def _accuracy_table(runs: dict[str, pathlib.Path]) -> str:
