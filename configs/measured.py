@@ -20,7 +20,8 @@ def get_config(model: str = "sg"):
     experiment.data.source, experiment.data.cif_path = "synthetic:15000+cif", "open_crystals.zip"
     experiment.data.stratify = "sg"
     experiment.render.on = model != "sg_plain"
-    experiment.render.magnetic, experiment.render.orientation = (1.0, 0.4) if start else (0.0, 0.3)
+    experiment.render.magnetic = 0.0 if model == "sg" else 1.0
+    experiment.render.orientation = 0.4 if start else 0.3
     experiment.optim.learning_rate, experiment.optim.schedule = learning_rate, "cosine"
     experiment.optim.warmup_steps, experiment.optim.weight_decay = 500, 0.01
     experiment.optim.clip_norm, experiment.optim.average_decay = 10.0, 0.999

@@ -27,6 +27,21 @@ def test_every_file_is_a_valid_lab_book_page(path):
     assert len(path.read_text().splitlines()) <= 30
 
 
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("measured", ("sg", "sg_magnetic", "bl", "sg_plain")),
+        ("synthetic", [f"{t}_{s}" for t in ("bl", "sg") for s in ("synthetic", "real", "both")]),
+    ],
+)
+def test_every_experiment_that_a_page_names_is_valid(name, kinds):
+    for kind in kinds:
+        config, page = load(name, kind)
+        configuration.validate(config)
+        assert config.task.name == kind[:2]
+        assert f"`{kind}`" in page or "`sg_...`" in page
+
+
 @pytest.mark.parametrize(("task", "percent"), TABLE)
 def test_sgan_has_the_papers_numbers(task, percent):
     config, _ = load(f"{task}_{percent:02d}")
