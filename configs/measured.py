@@ -1,6 +1,6 @@
-r"""The package's models for measured patterns: `sg`, then `sg_magnetic`, then `bl`; 2 h of a core.
+r"""The package's models for measured patterns: `sg`, `sg_magnetic` from it, `bl` from that; 2 h.
 
-`sg_plain` is the control, without views.
+`sg_plain` is the control, without views. From the second on, grains lie in order somewhat more.
 
     python -m sgan_jax.main --config=configs/measured.py:sg --workdir=runs/measured_sg \
         --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -12,16 +12,16 @@ from sgan_jax import config
 def get_config(model: str = "sg"):
     """Return the settings of 'sg', 'sg_magnetic', 'bl' or 'sg_plain'."""
     start, steps, learning_rate = {
+        "sg": ("", 80_000, 1e-3),
         "sg_magnetic": ("runs/measured_sg", 24_000, 5e-4),
         "bl": ("runs/measured_sg_magnetic", 10_000, 1e-3),
-    }.get(model, ("", 80_000, 1e-3))
+        "sg_plain": ("", 80_000, 1e-3),
+    }[model]
     experiment = config.base(model[:2], 90, "supervised")
-    experiment.task.classes = "paper" if model == "bl" else "all"
+    experiment.task.classes, experiment.data.stratify = ("paper" if model == "bl" else "all"), "sg"
     experiment.data.source, experiment.data.cif_path = "synthetic:15000+cif", "open_crystals.zip"
-    experiment.data.stratify = "sg"
     experiment.render.on = model != "sg_plain"
-    experiment.render.magnetic = 0.0 if model == "sg" else 1.0
-    experiment.render.orientation = 0.4 if start else 0.3
+    experiment.render.magnetic, experiment.render.orientation = (1.0, 0.4) if start else (0.0, 0.3)
     experiment.optim.learning_rate, experiment.optim.schedule = learning_rate, "cosine"
     experiment.optim.warmup_steps, experiment.optim.weight_decay = 500, 0.01
     experiment.optim.clip_norm, experiment.optim.average_decay = 10.0, 0.999

@@ -1,8 +1,9 @@
 """Reflections of magnetic order, which a neutron sees as well as the atoms.
 
 Below its ordering temperature a magnet reflects at G + k too: G a point of the reciprocal lattice,
-reflecting or extinct, k the propagation vector. For k = 0 that is where the space group allows
-nothing; for others between the points. The lattice that is asked for stays that of the atoms.
+k the propagation vector. For k = 0 that is on top of the atoms' reflections and where they are
+extinct; in a centred cell also where the centring forbids. The lattice that is asked for stays that
+of the atoms.
 """
 
 import itertools
@@ -13,14 +14,16 @@ import numpy as np
 
 Array = jax.Array
 
-# Half of the points near the origin, with it: -G + k is as good as G - k.
-POINTS = np.array([h for h in itertools.product(range(-2, 3), repeat=3) if h >= (0, 0, 0)])
+# The points G about the origin; along an axis above 30 Å some within an instrument's reach are
+# missing. -G with every G: for k that is no half of a point, |G + k| and |G - k| differ.
+POINTS = np.array(list(itertools.product(range(-2, 3), repeat=3)))
 
+LONGEST_ANGSTROM = 13.0  # d-spacing; what lies above it few instruments see
 _AT_ZERO = 0.5  # of structures have k = 0
 _COMPONENTS = (0.5, 0.4, 0.1)  # else each component of k is 0, 1/2, or anything up to 1/2
-# The form factor squared is about exp(-c / d²): c of Mn²⁺ (⟨j0⟩ = 0.28 at Q = 4 Å⁻¹) and of Er³⁺
-# (0.6 there); International Tables C, section 4.4.5.
-_FALLS_ANGSTROM2 = (2.5, 6.3)
+# The form factor squared is about exp(-c / d²): ⟨j0⟩ at Q = 4 Å⁻¹ is 0.62 of Er³⁺, 0.38 of Mn²⁺,
+# other ions' between (International Tables C, section 4.4.5).
+FALLS_ANGSTROM2 = (2.35, 4.8)
 
 
 def magnetic_reflections(
@@ -40,25 +43,26 @@ def magnetic_reflections(
       strength: [B, R], theirs: multiplicity·|F|².
       reciprocal_metric: [B, 3, 3], Å⁻².
       share: of the crystals that are magnets; the others' strengths are 0.
-      most: highest magnetic intensity over the highest of the atoms, uniform from 0 up to this.
+      most: highest magnetic intensity over the highest of the atoms, uniform from 0 up to this;
+        of reflections below `LONGEST_ANGSTROM`, others have none.
     """
-    keys = jax.random.split(key, 4)
+    k_key, uniform_key, moment_key, rule_key = jax.random.split(key, 4)
     size = len(d)
-    points = jnp.asarray(POINTS, d.dtype)[None] + _propagation(keys[0], size)[:, None, :]
+    points = jnp.asarray(POINTS, d.dtype)[None] + _propagation(k_key, size)[:, None, :]
     inverse_squared = jnp.einsum("bmi,bij,bmj->bm", points, reciprocal_metric, points)
-    somewhere = inverse_squared > 1e-6  # not the origin
-    inverse_squared = jnp.where(somewhere, inverse_squared, 1.0)
+    seen = inverse_squared > LONGEST_ANGSTROM**-2
+    inverse_squared = jnp.maximum(inverse_squared, 1e-6)  # at the origin
 
-    fall, ratio, magnet = jax.random.uniform(keys[1], (3, size, 1))
-    fall = _FALLS_ANGSTROM2[0] + (_FALLS_ANGSTROM2[1] - _FALLS_ANGSTROM2[0]) * fall
-    # Of structure factor and direction: only the moment across G scatters, and half are extinct.
-    drawn = jax.random.exponential(keys[2], inverse_squared.shape)
-    drawn = drawn * jax.random.bernoulli(keys[3], 0.5, drawn.shape) * somewhere
+    fall, ratio, magnet = jax.random.uniform(uniform_key, (3, size, 1))
+    fall = FALLS_ANGSTROM2[0] + (FALLS_ANGSTROM2[1] - FALLS_ANGSTROM2[0]) * fall
+    # Of structure factor and direction: only the moment across G + k scatters.
+    drawn = jax.random.exponential(moment_key, inverse_squared.shape)
+    drawn = drawn * seen * _present(rule_key, size)
     found = drawn * jnp.exp(-fall * inverse_squared)
     # At small angles intensity goes as strength d², whatever the wavelength.
-    nuclear = jnp.max(jnp.where(strength > 0.0, strength * d * d, 0.0), axis=1, keepdims=True)
-    magnetic = jnp.max(found / inverse_squared, axis=1, keepdims=True)
-    scale = most * ratio * nuclear / jnp.maximum(magnetic, 1e-30)
+    own = jnp.where((strength > 0.0) & (d < LONGEST_ANGSTROM), strength * d * d, 0.0)
+    highest = jnp.max(found / inverse_squared, axis=1, keepdims=True)
+    scale = most * ratio * jnp.max(own, axis=1, keepdims=True) / jnp.maximum(highest, 1e-30)
     return 1.0 / jnp.sqrt(inverse_squared), jnp.where(magnet < share, scale * found, 0.0)
 
 
@@ -69,3 +73,16 @@ def _propagation(key: Array, size: int) -> Array:
     anything = 0.5 * jax.random.uniform(value_key, (size, 3))
     k = jnp.where(which == 0, 0.0, jnp.where(which == 1, 0.5, anything))
     return jnp.where(jax.random.uniform(zero_key, (size, 1)) < _AT_ZERO, 0.0, k)
+
+
+def _present(key: Array, size: int) -> Array:
+    """Return booleans [B, M], False where a rule like those of collinear orders extinguishes.
+
+    Moments that turn over along some of the axes reflect where the sum of these indices is odd,
+    others where it is even, of n·G + e with n from {0, 1}³ and e from {0, 1}.
+    """
+    n_key, e_key = jax.random.split(key)
+    n = jax.random.randint(n_key, (size, 3), 0, 2)
+    e = jax.random.randint(e_key, (size, 1), 0, 2)
+    odd = (n @ jnp.asarray(POINTS.T) + e) % 2 == 1
+    return odd | ~n.any(axis=1, keepdims=True)

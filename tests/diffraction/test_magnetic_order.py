@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import periodictable
 import pytest
 
 from sgan_jax.diffraction import magnetic_order
@@ -11,25 +12,28 @@ CELL = np.array([[4.0, 0.0, 0.0], [0.5, 5.0, 0.0], [-0.3, 0.7, 6.0]])
 METRIC = np.linalg.inv(CELL @ CELL.T)
 
 
-@pytest.fixture(scope="module")
-def found():
+def draw(metric, **options):
     """Of crystals with two reflections: at 2 Å of strength 3, at 1 Å of strength 5."""
     d, strength = magnetic_order.magnetic_reflections(
         jax.random.key(0),
         jnp.tile(jnp.array([2.0, 1.0, 1e6]), (CRYSTALS, 1)),
         jnp.tile(jnp.array([3.0, 5.0, 0.0]), (CRYSTALS, 1)),
-        jnp.tile(jnp.asarray(METRIC, jnp.float32), (CRYSTALS, 1, 1)),
-        share=0.3,
-        most=0.8,
+        jnp.tile(jnp.asarray(metric, jnp.float32), (CRYSTALS, 1, 1)),
+        **options,
     )
     return np.asarray(d, np.float64), np.asarray(strength, np.float64)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return draw(METRIC, share=0.3, most=0.8)
 
 
 def propagation_vectors(d):
     """k, from the lengths: |G + k|² - |k|² - |G|² = 2 G·k is linear in it; with what is left."""
     points = magnetic_order.POINTS
     origin = int(np.flatnonzero((points == 0).all(axis=1))[0])
-    length = np.where(d == 1.0, 0.0, d**-2.0)  # the origin itself is given as 1 Å
+    length = d**-2.0
     own = np.einsum("mi,ij,mj->m", points, METRIC, points)
     target = (length - length[:, [origin]] - own).T
     twice = 2.0 * points @ METRIC
@@ -56,12 +60,46 @@ def test_a_share_of_crystals_is_magnetic_as_strongly_as_asked(found):
     np.testing.assert_allclose(highest.mean(), 0.4, atol=0.03)
 
 
-def test_the_origin_is_no_reflection_and_small_spacings_are_weak(found):
+def test_what_is_beyond_every_instrument_has_no_strength_and_sets_no_scale():
+    d, strength = draw(np.diag([30.0**-2, 35.0**-2, 40.0**-2]), share=1.0, most=0.8)
+    assert (d > 100.0).any() and strength[d > magnetic_order.LONGEST_ANGSTROM].max() == 0.0
+    highest = (strength * d * d).max(axis=1) / 12.0
+    np.testing.assert_allclose(highest.mean(), 0.4, atol=0.03)
+
+
+def test_both_sides_of_every_point_are_there(found):
+    """For k = (1/2, 1/2, 1/2) the eight nearest are (±1/2, ±1/2, ±1/2), of four lengths."""
+    k, _ = propagation_vectors(found[0])
+    (chosen, *_) = np.flatnonzero(np.abs(k - 0.5).max(axis=1) < 1e-4)
+    signs = 0.5 * np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]])
+    expected = np.einsum("mi,ij,mj->m", signs, METRIC, signs) ** -0.5
+    for length in expected:
+        assert np.isclose(found[0][chosen], length, rtol=1e-5).sum() == 2
+
+
+def test_extinctions_are_rules(found):
+    """With k = 0 a point and its opposite are there or not together, as far as a few rules go."""
+    k, _ = propagation_vectors(found[0])
+    present = found[1][(np.abs(k).max(axis=1) < 1e-4) & (found[1].max(axis=1) > 0)] > 0.0
+    origin = len(magnetic_order.POINTS) // 2
+    there = np.delete(present, origin, axis=1)
+    assert (there == there[:, ::-1]).all()
+    assert 2 <= len(np.unique(there, axis=0)) <= 16
+    assert 0.5 < there.mean() < 0.62  # half, or all of an eighth
+
+
+def test_form_factors_are_between_those_of_erbium_and_manganese():
+    """⟨j0⟩ of periodictable, from International Tables C, for Q from 1 to 5 Å⁻¹."""
+    q = np.linspace(1.0, 5.0, 9)
+    slow, fast = (
+        np.exp(-fall * (q / (2 * np.pi)) ** 2 / 2) for fall in magnetic_order.FALLS_ANGSTROM2
+    )
+    np.testing.assert_allclose(slow, periodictable.Er.magnetic_ff[3].j0_Q(q), atol=0.03)
+    np.testing.assert_allclose(fast, periodictable.Mn.magnetic_ff[2].j0_Q(q), atol=0.03)
+
+
+def test_small_spacings_are_weak(found):
     d, strength = found
-    k, _ = propagation_vectors(d)
-    points = magnetic_order.POINTS[None] + k[:, None]
-    inverse_squared = np.einsum("bmi,ij,bmj->bm", points, METRIC, points)
-    assert strength[inverse_squared < 1e-5].max() == 0.0
-    # The form factor squared at 1.3 Å (Q = 4.8): manganese 0.03, erbium 0.2; at 4 Å 0.7 and 0.9.
-    far, near = inverse_squared > 0.6, (inverse_squared < 0.07) & (inverse_squared > 1e-5)
-    assert strength[far].mean() < 0.25 * strength[near].mean()
+    far, near = (d < 1.3) & (d > 1.2), (d > 3.5) & (d < 10.0)
+    ratio = strength[far].mean() / strength[near].mean()
+    assert 0.05 < ratio < 0.25  # exp(-c / d²) at 1.25 Å over that at 4 to 6 Å, for both ends of c
