@@ -16,6 +16,7 @@ if __name__ == "__main__":
     parser.add_argument("--runs", nargs="+", type=pathlib.Path, required=True, help="their folders")
     parser.add_argument("--measured", nargs="*", type=pathlib.Path, default=[], help="files")
     arguments = parser.parse_args()
+    model_card.commands(arguments.runs)  # raises before anything is written
     for run in arguments.runs:
         task = json.loads((run / "config.json").read_text())["task"]["name"]
         loading.export(run, packaged.FOLDER / task)

@@ -23,7 +23,7 @@ def card(runs: Sequence[pathlib.Path], measured: Sequence[Mapping[str, Any]]) ->
     first = _read(runs[0] / "config.json")
     said = (_robustness(task, run) for task, run in by_task.items())
     return CARD.read_text(encoding="utf-8").format(
-        commands="\n".join(_commands(runs)),
+        commands="\n".join(commands(runs)),
         synthetic=first["data"]["source"].partition(":")[2].partition("+")[0],
         accuracy=_accuracy_table(by_task),
         patterns=measured[0]["patterns"] if measured else "no",
@@ -33,16 +33,23 @@ def card(runs: Sequence[pathlib.Path], measured: Sequence[Mapping[str, Any]]) ->
     )
 
 
-def _commands(runs: Sequence[pathlib.Path]) -> list[str]:
-    """Return what makes the runs, and before each what it goes on from."""
-    commands: list[str] = []
+def commands(runs: Sequence[pathlib.Path]) -> list[str]:
+    """Return what makes runs of configs/measured.py, and before each what it goes on from.
+
+    Raises:
+      ValueError: a folder is not there, or has no config.json.
+    """
+    found: list[str] = []
     for run in runs:
+        if not (run / "config.json").exists():
+            raise ValueError(f"{run} is no run; the card names it, and what it goes on from")
         start = _read(run / "config.json")["train"].get("start_from", "")
+        if start:
+            found += commands([run.with_name(pathlib.Path(start).name)])
         model = run.name.removeprefix("measured_")
         command = f"python -m sgan_jax.main --config=configs/measured.py:{model}"
-        before = _commands([run.with_name(pathlib.Path(start).name)]) if start else []
-        commands += [*before, f"{command} --workdir=runs/{run.name}"]
-    return list(dict.fromkeys(commands))
+        found.append(f"{command} --workdir=runs/{run.name}")
+    return list(dict.fromkeys(found))
 
 
 def _accuracy_table(runs: dict[str, pathlib.Path]) -> str:

@@ -124,7 +124,10 @@ def parse(argv: list[str]) -> list[str]:
         return flags.FLAGS(argv)
     except OSError as error:  # a config file that does not exist, and a --config.NAME beside it
         sys.exit(f"error: {' '.join(str(error).split())}")
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+    except KeyError as error:  # of configs/measured.py:NAME
+        known = "is no experiment of the configuration file, whose first lines name them"
+        sys.exit(f"error: {error} {known}")
+    except (flags.Error, AttributeError, TypeError, ValueError) as error:
         # ml_collections puts a traceback into its messages; the reason is the last line.
         sys.exit(f"error: {str(error).strip().splitlines()[-1]} (--help lists the flags)")
 

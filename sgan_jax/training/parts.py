@@ -1,11 +1,10 @@
 """The gradient of a batch from a few examples at a time, where a whole batch leaves the caches.
 
-Without the stem's pool a training step on CPU is bound by memory: 64 examples leave 130 MB between
-the forward and the backward pass, 8 leave what the caches hold. With the pool, and on accelerators,
-a whole batch is faster.
+Without the stem's pool a step of `supervised` on CPU is bound by memory: 64 examples leave 130 MB
+between the forward and the backward pass, 8 leave what the caches hold. With the pool, and on
+accelerators, a whole batch is faster.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,10 +41,11 @@ def mean_gradient(
       patterns: [B, P].
       labels: int32 [B].
       key: of all that is random in the objective.
-      examples: at a time; None: all. A batch that is no multiple of it is cut as finely as goes.
+      examples: at a time, at most; None: all. The parts are equal.
     """
     gradient = jax.grad(objective, has_aux=True)
-    size = math.gcd(len(patterns), examples or len(patterns))
+    most = min(examples or len(patterns), len(patterns))
+    size = next(size for size in range(most, 0, -1) if len(patterns) % size == 0)
     number = len(patterns) // size
     if number == 1:
         return gradient(params, patterns, labels, key)

@@ -45,6 +45,16 @@ def test_convolution(length, taps, stride):
     )
 
 
+def test_convolution_inside_a_loop():
+    """Where XLA's own gradients would be slow on CPU; those of the library outside."""
+    x, kernel = normal(0, 3, 2, 20, 3), normal(1, 5, 3, 4)
+    assert_same_values_and_gradients(
+        lambda x, k: lax.map(lambda part: convolution.conv(part, k, padding=1), x),
+        lambda x, k: plain_conv(x.reshape(6, 20, 3), k, 1, 1).reshape(3, 2, 18, 4),
+        *(x, kernel),
+    )
+
+
 @pytest.mark.parametrize("length", [40, 41, 43])
 @pytest.mark.parametrize(
     ("taps", "stride"), [(5, 4), (7, 4), (17, 5), (13, 3), (7, 1), (3, 2), (3, 5)]
