@@ -75,8 +75,8 @@ def make_parallel_step(
     `state` is replicated and given away; `data` is distributed. `positions` holds int32
     [devices of this host, steps, batch] for 'labelled' and, where the step needs them, 'unlabelled'
     patterns. The metrics are float32 [steps]. Another number of steps is another compilation; a
-    single step is compiled without a loop around it, because on CPU a step inside a loop is many
-    times slower.
+    single step is compiled without a loop around it: on CPU what XLA has no fast form for inside a
+    loop would be many times slower (`convolution.conv` has one of its own).
     """
 
     def device_call(state, data, positions):
