@@ -62,6 +62,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             class_balance="natural",  # of the first two: as in nature; 'uniform': of space groups
             synthetic_crystals=100_000,  # where the source names no number of its own
             synthetic_seed=0,
+            synthetic_statistics="",  # a table by crystals/fit_synthetic; '' is the package's own
             prototype_crystals=20_000,
             prototype_seed=0,
             prototype_path="",  # prototypes of your own, as CIFs; '' is the built-in types
@@ -72,6 +73,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             dir="",  # where data sets live; '' is the user's cache folder
             processes=0,  # that build the data set; 0 is one per core
             device_bytes=0,  # of each device, for patterns; more are read as due; 0 is half of it
+            made="split",  # synthetic crystals: cut into parts as real ones, or all 'labelled'
             split="random",  # the paper; 'structure_type': none on both sides of the test line
             stratify="task",  # parts hold its classes in like shares; 'sg': space groups, all tasks
             split_seed=0,

@@ -8,7 +8,8 @@ synthetic:20000+prototypes:5000  so many of each
 
 from typing import NamedTuple
 
-KINDS = ("synthetic", "prototypes", "cif")
+MADE = ("synthetic", "prototypes")
+KINDS = (*MADE, "cif")
 
 
 class Part(NamedTuple):

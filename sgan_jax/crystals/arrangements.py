@@ -11,7 +11,7 @@ import numpy as np
 
 from sgan_jax import symmetry
 from sgan_jax.crystals import wyckoff
-from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, statistics
+from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, SyntheticStatistics
 
 # One tuple of indices of `wyckoff.wyckoff_positions` for each element.
 Arrangement = tuple[tuple[int, ...], ...]
@@ -29,9 +29,11 @@ class _Choices(NamedTuple):
     sizes: np.ndarray  # cumulative probability of each (orbits, elements), flat
 
 
-def arrangement(space_group_number: int, rng: np.random.Generator) -> Arrangement:
+def arrangement(
+    table: SyntheticStatistics, space_group_number: int, rng: np.random.Generator
+) -> Arrangement:
     """Draw an arrangement of a group."""
-    choices = _choices(space_group_number)
+    choices = _choices(table, space_group_number)
     if rng.random() < choices.listed:
         return choices.arrangements[np.searchsorted(choices.cumulative, rng.random())]
     return _drawn(space_group_number, choices, rng)
@@ -62,14 +64,15 @@ def _drawn(number: int, choices: _Choices, rng: np.random.Generator) -> Arrangem
 
 
 @functools.cache
-def _choices(number: int) -> _Choices:
-    table = statistics()
-    counts, arrangements = _listed().get(number, ([], []))
+def _choices(table: SyntheticStatistics, number: int) -> _Choices:
+    counts, arrangements = _listed(table).get(number, ([], []))
     rows = table.position_counts[table.position_counts[:, 0] == number]
     weights = np.full(len(wyckoff.wyckoff_positions(number)), _UNSEEN)
     weights[rows[:, 1]] += rows[:, 2]
     system = symmetry.crystal_system(number)
     sizes = table.sizes[symmetry.CRYSTAL_SYSTEMS.index(system)].ravel()
+    if not sizes.any():  # no such crystal among few: as all others are
+        sizes = table.sizes.sum(axis=0).ravel()
     total = max(int(table.group_counts[number]), 1)
     return _Choices(
         listed=min(sum(counts) / total, _MOST_LISTED),
@@ -81,10 +84,10 @@ def _choices(number: int) -> _Choices:
 
 
 @functools.cache
-def _listed() -> dict[int, tuple[list[int], list[Arrangement]]]:
+def _listed(table: SyntheticStatistics) -> dict[int, tuple[list[int], list[Arrangement]]]:
     """Return counts and arrangements of each group."""
     found: dict[int, tuple[list[int], list[Arrangement]]] = {}
-    for line in bytes(statistics().arrangements).decode().splitlines():
+    for line in bytes(table.arrangements).decode().splitlines():
         number, count, text = line.split()
         counts, arrangements = found.setdefault(int(number), ([], []))
         counts.append(int(count))

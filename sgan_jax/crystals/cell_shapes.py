@@ -13,7 +13,7 @@ import numpy as np
 
 from sgan_jax import symmetry
 from sgan_jax.crystals import sites, wyckoff
-from sgan_jax.crystals.synthetic_statistics import SHAPE_SCALE, statistics
+from sgan_jax.crystals.synthetic_statistics import SHAPE_SCALE, SyntheticStatistics
 
 _LENGTH_SPREAD = (0.0005, 0.05)  # of ln a/c and ln b/c about a kernel centre, drawn between
 _COSINE_SPREAD = 0.7  # of the cosines, relative to that
@@ -29,16 +29,19 @@ class _Shapes(NamedTuple):
     weights: np.ndarray  # [s]
 
 
-def shape(space_group_number: int, atoms: int, rng: np.random.Generator) -> np.ndarray:
+def shape(
+    table: SyntheticStatistics, space_group_number: int, atoms: int, rng: np.random.Generator
+) -> np.ndarray:
     """Draw a metric tensor [3, 3] of determinant 1 that the group's operations keep.
 
     Args:
+      table: of shapes that there are.
       space_group_number: 1..230.
       atoms: in the primitive cell.
       rng: to draw from.
     """
-    shapes = _shapes(space_group_number)
-    cumulative = _cumulative_weights(space_group_number, atoms)
+    shapes = _shapes(table, space_group_number)
+    cumulative = _cumulative_weights(table, space_group_number, atoms)
     keeping = _projector(space_group_number)
     while True:
         k = np.searchsorted(cumulative, rng.random() * cumulative[-1])
@@ -75,16 +78,15 @@ def _projector(number: int) -> np.ndarray:
 
 
 @functools.lru_cache(1024)
-def _cumulative_weights(number: int, atoms: int) -> np.ndarray:
+def _cumulative_weights(table: SyntheticStatistics, number: int, atoms: int) -> np.ndarray:
     """Return the running sum [s] of the weights of the kernel centres for so many atoms."""
-    shapes = _shapes(number)
+    shapes = _shapes(table, number)
     distance = (shapes.log_atoms - np.log(atoms)) / _SIZE_SPREAD
     return np.cumsum(shapes.weights * np.exp(-0.5 * distance**2) + 1e-9)
 
 
 @functools.cache
-def _shapes(number: int) -> _Shapes:
-    table = statistics()
+def _shapes(table: SyntheticStatistics, number: int) -> _Shapes:
     lattice = symmetry.bravais_lattice(number)
     # The same lattice in the same setting: not an A centring for a C centring.
     fitting = [
@@ -92,6 +94,8 @@ def _shapes(number: int) -> _Shapes:
         and symmetry.centring(int(group)) == symmetry.centring(number)
         for group in table.shape_groups
     ]
+    if not any(fitting):  # no such crystal among few: any shape, which the group's rotations mend
+        fitting = [True] * len(table.shape_groups)
     numbers = table.shapes[fitting] / SHAPE_SCALE
     same = table.shape_groups[fitting] == number
     return _Shapes(

@@ -8,27 +8,34 @@ import numpy as np
 from sgan_jax import symmetry
 from sgan_jax.crystals import type_geometry
 from sgan_jax.crystals.structure_type import similar_elements
-from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, statistics
+from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, SyntheticStatistics
 
 _SETS = 4  # drawn, of which one that fits the amounts is taken
 _SHARE_SPREAD = 0.08  # of an element's share of the atoms about its mean
 _SIZE_MISFIT = 0.15  # of ln of the covalent radii of elements that share a position
 
 
-def elements(space_group_number: int, amounts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def elements(
+    table: SyntheticStatistics,
+    space_group_number: int,
+    amounts: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Draw an element, an index of the table's, for each kind of atom, given how many there are.
 
     Args:
+      table: of frequencies.
       space_group_number: 1..230; oxides favour other lattices than alloys do.
       amounts: atoms of each kind [k].
       rng: to draw from.
     """
     kinds = len(amounts)
-    table = statistics()
     share = table.element_shares[min(kinds, MOST_KINDS)].astype(np.float64)
     wanted = amounts / amounts.sum()
-    frequency = _frequency(symmetry.bravais_index(space_group_number), min(kinds, MOST_KINDS))
-    sets = np.array([_set(frequency, kinds, rng) for _ in range(_SETS if kinds > 1 else 1)])
+    frequency = _frequency(
+        table, symmetry.bravais_index(space_group_number), min(kinds, MOST_KINDS)
+    )
+    sets = np.array([_set(table, frequency, kinds, rng) for _ in range(_SETS if kinds > 1 else 1)])
     orders = _orders(kinds)
     if orders is None:  # too many to try: the largest share to the largest amount
         ranked = np.take_along_axis(sets, np.argsort(share[sets], axis=1), axis=1)
@@ -52,9 +59,11 @@ def substitute(element: str, present: list[str], rng: np.random.Generator) -> st
     return others[rng.integers(len(others))] if others else None
 
 
-def _set(frequency: np.ndarray, kinds: int, rng: np.random.Generator) -> np.ndarray:
+def _set(
+    table: SyntheticStatistics, frequency: np.ndarray, kinds: int, rng: np.random.Generator
+) -> np.ndarray:
     """Draw different elements: each by its frequency and its affinity to those drawn before."""
-    affinities = _affinities()
+    affinities = _affinities(table)
     affinity = np.zeros(len(frequency))
     chosen = np.empty(kinds, np.int64)
     for k in range(kinds):
@@ -72,9 +81,8 @@ def _orders(kinds: int) -> np.ndarray | None:
 
 
 @functools.cache
-def _frequency(lattice: int, kinds: int) -> np.ndarray:
+def _frequency(table: SyntheticStatistics, lattice: int, kinds: int) -> np.ndarray:
     """Return how often each element [E] is in crystals of a lattice with so many elements."""
-    table = statistics()
     occurrences = np.diag(table.pair_counts)
     of_lattice = table.lattice_counts[lattice]
     expected = occurrences * (of_lattice.sum() / occurrences.sum())
@@ -82,9 +90,8 @@ def _frequency(lattice: int, kinds: int) -> np.ndarray:
 
 
 @functools.cache
-def _affinities() -> np.ndarray:
+def _affinities(table: SyntheticStatistics) -> np.ndarray:
     """Return ln of how much more often two elements occur together than by chance [E, E]."""
-    table = statistics()
     occurrences = np.diag(table.pair_counts).astype(np.float64)
     expected = np.outer(occurrences, occurrences) / table.group_counts.sum()
     affinity = np.log((table.pair_counts + 0.3) / (expected + 0.3))

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 
 from sgan_jax.crystals import wyckoff
-from sgan_jax.crystals.synthetic_statistics import BINS, statistics
+from sgan_jax.crystals.synthetic_statistics import BINS, SyntheticStatistics
 
 # Many real crystals are slightly distorted more symmetric ones: they have coordinates near simple
 # fractions, which the peaks of the histograms are, all at once.
@@ -15,7 +15,11 @@ _REGULAR_POWER = 2.0  # that sharpens the histograms
 
 
 def free_numbers(
-    number: int, positions: list[int], regular: bool, rng: np.random.Generator
+    table: SyntheticStatistics,
+    number: int,
+    positions: list[int],
+    regular: bool,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Draw the free numbers [n, 3] (`packing.Orbits`) of orbits on these positions of a group.
 
@@ -27,7 +31,7 @@ def free_numbers(
         least, most = _REGULAR_SPREAD
         spread = least * (most / least) ** rng.random()
         jitter = np.clip(spread * rng.normal(size=jitter.shape), -0.5, 0.5)
-    histograms = _histograms(number, regular)
+    histograms = _histograms(table, number, regular)
     for k, index in enumerate(positions):
         for axis, cumulative in enumerate(histograms.get(index, ())):
             chosen = bisect.bisect_left(cumulative, numbers[k][axis])
@@ -36,12 +40,13 @@ def free_numbers(
 
 
 @functools.cache
-def _histograms(number: int, regular: bool) -> dict[int, list[list[float]]]:
+def _histograms(
+    table: SyntheticStatistics, number: int, regular: bool
+) -> dict[int, list[list[float]]]:
     """Return the cumulative frequencies [freedom, 48] of the free coordinates of positions.
 
     Lists: a search of so few numbers is over before numpy begins.
     """
-    table = statistics()
     found = {}
     for group, index, row in table.histogram_positions.tolist():
         if group == number:

@@ -5,8 +5,12 @@
 The table holds frequencies, never a crystal: how often groups, elements, pairs of elements and
 arrangements of Wyckoff positions occur, how large atoms are, how near they come, histograms of
 coordinates, and kernel centres of cell shapes. What fewer than `LEAST_SHARED` crystals have in
-common is left out. `--leave_out`, a file of crystal ids (the first column), keeps the crystals of a
-test out of it.
+common is left out. Two files of crystal ids (the first column) keep the crystals of a test out of
+it: `--only` of those to use, `--leave_out` of those not to. What is made with `--to` serves
+as `data.synthetic_statistics`:
+
+    grep -E "labelled$|validation$" runs/mine/split.tsv > known.tsv
+    python -m sgan_jax.crystals.fit_synthetic --crystals=mine.zip --only=known.tsv --to=known.npz
 """
 
 import argparse
@@ -27,7 +31,11 @@ _LEAST_COORDINATES = 20  # sites on a position, for a histogram of its own
 
 
 def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
-    """Return the table's arrays (`SyntheticStatistics` says what they are)."""
+    """Return the table's arrays (`SyntheticStatistics` says what they are).
+
+    Raises:
+      ValueError: the crystals are too few to be drawn from.
+    """
     of_group: dict[int, list[Crystal]] = collections.defaultdict(list)
     for crystal in crystals:
         of_group[crystal.space_group_number].append(crystal)
@@ -56,12 +64,17 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
             histograms.append(histogram)
         chosen = rng.permutation(len(members))[:_SHAPES_OF_GROUP]
         shapes += [(number, *_shape(members[k])) for k in np.sort(chosen)]
+    if not sizes.any():
+        raise ValueError(
+            f"{len(everyone)} crystals are too few for a table: none has an arrangement of atoms "
+            "of its own; give some hundreds of different ones"
+        )
     return {
         "group_counts": counts,
         "arrangements": np.array("\n".join(lines).encode()),
-        "position_counts": np.array(position_rows, np.int32),
-        "histogram_positions": np.array(histogram_rows, np.int16),
-        "histograms": np.concatenate(histograms).astype(np.uint8),
+        "position_counts": np.array(position_rows, np.int32).reshape(-1, 3),
+        "histogram_positions": np.array(histogram_rows, np.int16).reshape(-1, 3),
+        "histograms": np.concatenate([np.empty((0, BINS)), *histograms]).astype(np.uint8),
         "shape_groups": np.array([row[0] for row in shapes], np.uint8),
         "shapes": np.array([row[1:] for row in shapes], np.int16),
         "sizes": sizes,
@@ -120,17 +133,27 @@ def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
+    parser.add_argument("--only", type=pathlib.Path, help="ids to use, one a line; else all")
     parser.add_argument("--leave_out", type=pathlib.Path, help="ids not to use, one a line")
     parser.add_argument("--to", type=pathlib.Path, default=PATH, help="the table")
     arguments = parser.parse_args()
-    left_out = set()
-    if arguments.leave_out:
-        left_out = {line.split()[0] for line in arguments.leave_out.read_text().splitlines()}
+    left_out = _ids(arguments.leave_out) if arguments.leave_out else set()
+    only = _ids(arguments.only) if arguments.only else None
     crystals = cif.read_crystals(arguments.crystals, skipped=[])
-    table = fit(crystal for crystal in crystals if crystal.id not in left_out)
+    used = [c for c in crystals if c.id not in left_out and (only is None or c.id in only)]
+    if unknown := (only or set()) - left_out - {crystal.id for crystal in used}:
+        parser.error(
+            f"{len(unknown)} ids of {arguments.only} are not in {arguments.crystals} "
+            f"({min(unknown)}, ...); give the crystals that the ids are of"
+        )
+    table = fit(used)
     with arguments.to.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **table)
     print(f"{arguments.to}: {arguments.to.stat().st_size} bytes, {table['group_counts'].sum()}")
+
+
+def _ids(path: pathlib.Path) -> set[str]:
+    return {line.split("\t")[0].strip() for line in path.read_text().splitlines() if line.strip()}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 from sgan_jax.crystals import sites, type_geometry
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.structure_type import StructureType, read_structure_types
-from sgan_jax.crystals.synthetic_statistics import group_weights
+from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
 
 PROTOTYPES: tuple[StructureType, ...] = read_structure_types()
 
@@ -62,7 +62,7 @@ def _groups(
     of_group: dict[int, list[int]] = {}
     for index, kind in enumerate(kinds):
         of_group.setdefault(kind.space_group_number, []).append(index)
-    weights = group_weights(class_balance)[list(of_group)]
+    weights = group_weights(statistics(), class_balance)[list(of_group)]
     return list(of_group.values()), np.cumsum(weights) / weights.sum()
 
 

@@ -24,7 +24,11 @@ from sgan_jax.crystals import (
     wyckoff,
 )
 from sgan_jax.crystals.crystal import Crystal
-from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
+from sgan_jax.crystals.synthetic_statistics import (
+    SyntheticStatistics,
+    group_weights,
+    statistics,
+)
 
 VERSION = 2
 """Raise it with any change of what is drawn: it is in the name of a data set."""
@@ -51,33 +55,43 @@ class Drawn(NamedTuple):
     rejected: collections.Counter[str]
 
 
-def random_crystal(space_group_number: int, seed: int | Sequence[int]) -> Crystal:
-    """Return a random crystal of a space group; it depends on the two arguments only.
+def random_crystal(
+    space_group_number: int, seed: int | Sequence[int], table: SyntheticStatistics | None = None
+) -> Crystal:
+    """Return a random crystal of a space group; it depends on the arguments only.
 
     The setting is the standard one: origin choice 1, hexagonal axes, unique axis b.
+
+    Args:
+      space_group_number: 1..230.
+      seed: one number or several, 0 or more.
+      table: of the real crystals that it is to be like; None is the package's own.
 
     Raises:
       ValueError: the group is none of 1..230.
     """
-    return draw(space_group_number, seed).crystal
+    return draw(space_group_number, seed, table).crystal
 
 
-def draw(space_group_number: int, seed: int | Sequence[int]) -> Drawn:
+def draw(
+    space_group_number: int, seed: int | Sequence[int], table: SyntheticStatistics | None = None
+) -> Drawn:
     """Return a random crystal as `random_crystal` does, and what was rejected on the way.
 
     Raises:
       ValueError: the group is none of 1..230.
     """
     symmetry.crystal_system(space_group_number)  # raises
+    table = table or statistics()
     numbers = [seed] if isinstance(seed, int) else list(seed)
     rng = np.random.default_rng(np.random.SeedSequence([*numbers, space_group_number]))
     crystal_id = f"synthetic-{space_group_number}-{'-'.join(map(str, numbers))}"
     rejected: collections.Counter[str] = collections.Counter()
     while rejected.total() < _MOST_ATTEMPTS:
-        arrangement = arrangements.arrangement(space_group_number, rng)
+        arrangement = arrangements.arrangement(table, space_group_number, rng)
         # Several chances for each: else arrangements of many atoms would be rare.
         for _ in range(_CHANCES):
-            found = _attempt(space_group_number, arrangement, crystal_id, rng)
+            found = _attempt(table, space_group_number, arrangement, crystal_id, rng)
             if isinstance(found, Crystal):
                 return Drawn(found, rejected)
             rejected[found] += 1
@@ -86,35 +100,43 @@ def draw(space_group_number: int, seed: int | Sequence[int]) -> Drawn:
     raise RuntimeError(f"no crystal of space group {space_group_number}: {dict(rejected)}")
 
 
-def synthetic_crystal(index: int, seed: int, class_balance: str) -> Crystal:
+def synthetic_crystal(
+    index: int, seed: int, class_balance: str, table: SyntheticStatistics | None = None
+) -> Crystal:
     """Return crystal `index` of a seed, of a space group drawn as `class_balance` says.
 
     Args:
       index: 0 or more.
       seed: 0 or more.
       class_balance: 'natural' (as often as real crystals have the group) or 'uniform'.
+      table: of those real crystals; None is the package's own.
     """
-    return random_crystal(drawn_group(index, seed, class_balance), (seed, index))
+    return random_crystal(drawn_group(index, seed, class_balance, table), (seed, index), table)
 
 
-def drawn_group(index: int, seed: int, class_balance: str) -> int:
+def drawn_group(
+    index: int, seed: int, class_balance: str, table: SyntheticStatistics | None = None
+) -> int:
     """Return the space group of crystal `index` of a seed."""
-    cumulative = np.cumsum(group_weights(class_balance))
+    cumulative = np.cumsum(group_weights(table or statistics(), class_balance))
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
     return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
 
 
 def _attempt(
-    number: int, arrangement: arrangements.Arrangement, crystal_id: str, rng: np.random.Generator
+    table: SyntheticStatistics,
+    number: int,
+    arrangement: arrangements.Arrangement,
+    crystal_id: str,
+    rng: np.random.Generator,
 ) -> Crystal | str:
     """Return a crystal of an arrangement, or the reason why what was drawn is none."""
-    table = statistics()
     positions = [index for part in arrangement for index in part]
     kind_of_orbit = np.repeat(np.arange(len(arrangement)), [len(part) for part in arrangement])
     placed = packing.orbits(number, positions)
     multiplicities = np.bincount(placed.site_index)
     amounts = np.bincount(kind_of_orbit, multiplicities)
-    kinds = compositions.elements(number, amounts, rng)
+    kinds = compositions.elements(table, number, amounts, rng)
     kind = kinds[kind_of_orbit]
     pairs = np.ix_(kind, kind[placed.site_index])
     contacts = table.contacts[pairs].astype(np.float64)
@@ -122,7 +144,7 @@ def _attempt(
     volume = table.atom_volumes[kinds] @ amounts * np.exp(rng.normal(0, table.volume_spread))
 
     regular = rng.random() < _REGULAR
-    cell, numbers = _most_even(number, positions, placed, regular, volume, usual, rng)
+    cell, numbers = _most_even(table, number, positions, placed, regular, volume, usual, rng)
     basis = sites.orthogonalisation(cell)
     if packing.least_ratio_of_fixed(placed, numbers, basis, contacts) < _LEAST_RATIO / _MOST_GROWTH:
         return OVERLAP
@@ -141,6 +163,7 @@ def _attempt(
 
 
 def _most_even(
+    table: SyntheticStatistics,
     number: int,
     positions: list[int],
     placed: packing.Orbits,
@@ -155,8 +178,8 @@ def _most_even(
     drawn = []
     tries = _TRIES_OF_REGULAR if regular else _TRIES
     for _ in range(tries if free else 1):
-        numbers = coordinates.free_numbers(number, positions, regular, rng)
-        cell = cell_shapes.cell(cell_shapes.shape(number, atoms, rng), volume)
+        numbers = coordinates.free_numbers(table, number, positions, regular, rng)
+        cell = cell_shapes.cell(cell_shapes.shape(table, number, atoms, rng), volume)
         basis = sites.orthogonalisation(cell)
         drawn.append((packing.crowding(placed, numbers, basis, usual), cell, numbers))
     _, cell, numbers = min(drawn, key=lambda entry: entry[0])

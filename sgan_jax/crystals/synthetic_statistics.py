@@ -1,11 +1,13 @@
 """What is known of real crystals, as the numbers that synthetic ones are drawn from.
 
-The table beside this file is made by `fit_synthetic` and read once per process.
+The table beside this file is made by `fit_synthetic`, which makes others of other crystals. A table
+is read once per process.
 """
 
+import dataclasses
 import functools
 import pathlib
-from typing import NamedTuple
+import zipfile
 
 import numpy as np
 
@@ -16,7 +18,9 @@ MOST_KINDS = 6  # of elements in a crystal, told apart
 SHAPE_SCALE = 1000.0  # cell shapes are kept as whole thousandths
 
 
-class SyntheticStatistics(NamedTuple):
+# Compared and hashed as the object that it is, so that what is worked out of it can be cached.
+@dataclasses.dataclass(frozen=True, eq=False)
+class SyntheticStatistics:
     """Frequencies in real crystals; E elements.
 
     Attributes:
@@ -63,19 +67,25 @@ class SyntheticStatistics(NamedTuple):
 
 
 @functools.cache
-def statistics() -> SyntheticStatistics:
-    """Return the table in the package."""
-    return read(PATH)
+def statistics(path: pathlib.Path = PATH) -> SyntheticStatistics:
+    """Return the table in a file, the package's own by default.
 
-
-def read(path: pathlib.Path) -> SyntheticStatistics:
-    """Return the table in a file."""
-    with np.load(path) as arrays:
-        return SyntheticStatistics(**arrays)
+    Raises:
+      OSError: the file cannot be read.
+      ValueError: it is no such table.
+    """
+    try:
+        with np.load(path) as arrays:
+            return SyntheticStatistics(**arrays)
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is no table of statistics; make one of your crystals with python -m "
+            "sgan_jax.crystals.fit_synthetic --crystals=... --to=..."
+        ) from error
 
 
 @functools.cache
-def group_weights(class_balance: str) -> np.ndarray:
+def group_weights(table: SyntheticStatistics, class_balance: str) -> np.ndarray:
     """Return how often the space groups are drawn, float64 [231], not normalised; 0 of group 0.
 
     Raises:
@@ -83,7 +93,7 @@ def group_weights(class_balance: str) -> np.ndarray:
         where there are none) nor 'uniform'.
     """
     if class_balance == "natural":
-        weights = statistics().group_counts + 1.0
+        weights = table.group_counts + 1.0
     elif class_balance == "uniform":
         weights = np.ones(231)
     else:

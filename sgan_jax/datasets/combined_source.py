@@ -9,6 +9,7 @@ from typing import Any
 from sgan_jax import data_source
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import SkippedFile
+from sgan_jax.crystals.synthetic_statistics import PATH
 from sgan_jax.datasets.sources import CifSource, PrototypeSource, Source, SyntheticSource
 
 
@@ -58,6 +59,7 @@ def make_source(
     class_balance: str,
     synthetic_crystals: int,
     synthetic_seed: int,
+    synthetic_statistics: str | os.PathLike,
     prototype_crystals: int,
     prototype_seed: int,
     prototype_path: str | os.PathLike,
@@ -69,13 +71,20 @@ def make_source(
 
     Raises:
       ValueError: `source` cannot be read, or `prototype_path` holds no prototype.
-      FileNotFoundError: `cif_path` or `prototype_path` is not there.
+      FileNotFoundError: a path is given that is not there.
     """
     parts: list[Source] = []
     for kind, count in data_source.parse(source):
         if kind == "synthetic":
             parts.append(
-                SyntheticSource(count or synthetic_crystals, synthetic_seed, class_balance)
+                SyntheticSource(
+                    count or synthetic_crystals,
+                    synthetic_seed,
+                    class_balance,
+                    _existing("data.synthetic_statistics", synthetic_statistics)
+                    if synthetic_statistics
+                    else PATH,
+                )
             )
         elif kind == "prototypes":
             parts.append(

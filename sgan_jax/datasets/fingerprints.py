@@ -53,14 +53,16 @@ def prototypes_fingerprint() -> str:
 
 
 @functools.cache
-def synthetic_fingerprint() -> str:
+def synthetic_fingerprint(table: pathlib.Path = synthetic_statistics.PATH) -> str:
     """Return a hash of the table of statistics, the version of the code, and the first crystals.
 
     The crystals alone would not do: a change may show in one of a hundred.
     """
-    digest = hashlib.sha256(synthetic_statistics.PATH.read_bytes())
+    digest = hashlib.sha256(table.read_bytes())
     digest.update(f"{synthetic.VERSION}".encode())
-    _update(digest, (synthetic.synthetic_crystal(i, 0, "uniform") for i in range(_SAMPLE)))
+    given = synthetic_statistics.statistics(table)
+    drawn = (synthetic.synthetic_crystal(i, 0, "uniform", given) for i in range(_SAMPLE))
+    _update(digest, drawn)
     return digest.hexdigest()
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
-from sgan_jax.crystals import cif, given_prototypes, prototypes, synthetic
+from sgan_jax.crystals import cif, given_prototypes, prototypes, synthetic, synthetic_statistics
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError, SkippedFile
 from sgan_jax.datasets import fingerprints
@@ -127,6 +127,7 @@ class SyntheticSource:
     count: int
     seed: int
     class_balance: str
+    table: pathlib.Path = synthetic_statistics.PATH  # what is known of the real ones
 
     @property
     def label(self) -> str:
@@ -140,7 +141,7 @@ class SyntheticSource:
             "count": self.count,
             "seed": self.seed,
             "class_balance": self.class_balance,
-            "fingerprint": fingerprints.synthetic_fingerprint(),
+            "fingerprint": fingerprints.synthetic_fingerprint(self.table),
         }
 
     def __len__(self) -> int:
@@ -156,7 +157,8 @@ class SyntheticSource:
 
     def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
         """Return the crystal of an index."""
-        return [synthetic.synthetic_crystal(item, self.seed, self.class_balance)], []
+        table = synthetic_statistics.statistics(self.table)
+        return [synthetic.synthetic_crystal(item, self.seed, self.class_balance, table)], []
 
 
 @dataclasses.dataclass(frozen=True)

@@ -87,6 +87,11 @@ def split(
     return Split(*(by_rank[part[by_rank]] for part in parts))
 
 
+def with_labelled(parts: Split, others: np.ndarray) -> Split:
+    """Return the parts with patterns that were in none of them among the labelled."""
+    return parts._replace(labelled=np.concatenate([parts.labelled, others]))
+
+
 def write_split(path: pathlib.Path, parts: Split, ids: np.ndarray) -> None:
     """Write id and part of every pattern as tab-separated lines, sorted by id within a part."""
     lines = ["id\tpart\n"]

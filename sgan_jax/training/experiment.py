@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from sgan_jax import config_rules, symmetry
+from sgan_jax import config_rules, data_source, symmetry
 from sgan_jax.datasets import combined_source, powder_patterns, preparation, splits, stored_crystals
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import instrument_bank, random_instruments
@@ -49,6 +49,7 @@ def prepare_data(
         class_balance=data.class_balance,
         synthetic_crystals=data.synthetic_crystals,
         synthetic_seed=data.synthetic_seed,
+        synthetic_statistics=data.synthetic_statistics,
         prototype_crystals=data.prototype_crystals,
         prototype_seed=data.prototype_seed,
         prototype_path=data.prototype_path,
@@ -80,8 +81,10 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
         every = symmetry.class_list("sg", "all", crystals.space_group, 0)
         by_class = symmetry.class_indices("sg", every, crystals.space_group)
         by_class = np.where(labels < 0, -1, by_class)
+    # Crystals that cost no measurement are no labels in the sense of the labelled percentage.
+    given = np.isin(crystals.source, data_source.MADE) & (data.made == "labelled")
     split = splits.split(
-        by_class,
+        np.where(given, -1, by_class),
         crystals.structure_type,
         crystals.ids,
         split=data.split,
@@ -90,6 +93,7 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
         labelled_percent=data.labelled_percent,
         validation_fraction=data.validation_fraction,
     )
+    split = splits.with_labelled(split, np.flatnonzero(given & (labels >= 0)))
     _check_parts(split, config.method)
     names = symmetry.class_names(task.name, classes)
     return Data(dataset, instrument, classes, names, labels, split)

@@ -1,36 +1,12 @@
 """The table of statistics from crystals whose statistics are known by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from given_crystals import cuprite, rock_salt, rutile
 
-from sgan_jax.crystals import fit_synthetic, synthetic_statistics, wyckoff
-from sgan_jax.crystals.crystal import Crystal
-
-
-def crystal(number: int, cell: tuple, sites: list[tuple]) -> Crystal:
-    """Return a crystal of (element, x, y, z) in the standard setting."""
-    group = wyckoff.standard_group(number)
-    return Crystal(
-        id="test",
-        cell=cell,
-        elements=tuple(site[0] for site in sites),
-        fractional=np.array([site[1:] for site in sites], float),
-        occupancies=np.ones(len(sites)),
-        b_iso=np.full(len(sites), 0.5),
-        u_aniso=np.full((len(sites), 6), np.nan),
-        rotations=group.rotations,
-        translations=group.translations,
-        space_group_number=number,
-        source="test",
-    )
-
-
-def rock_salt(a: float, first: str, second: str) -> Crystal:
-    return crystal(225, (a, a, a, 90.0, 90.0, 90.0), [(first, 0, 0, 0), (second, 0.5, 0.5, 0.5)])
-
-
-def rutile(a: float, c: float, x: float) -> Crystal:
-    return crystal(136, (a, a, c, 90.0, 90.0, 90.0), [("Ti", 0, 0, 0), ("O", x, x, 0)])
+from sgan_jax.crystals import cif, fit_synthetic, synthetic_statistics, wyckoff
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +14,7 @@ def table() -> dict[str, np.ndarray]:
     salts = [rock_salt(5.6 + 0.01 * k, "Na", "Cl") for k in range(30)]
     rutiles = [rutile(4.6, 2.96, 0.305) for _ in range(240)]
     single = [rock_salt(6.0, "Cl", "Na")] * 2
-    cuprite = crystal(
-        224, (4.27, 4.27, 4.27, 90.0, 90.0, 90.0), [("O", 0, 0, 0), ("Cu", 0.25, 0.25, 0.25)]
-    )
-    return fit_synthetic.fit([*salts, *rutiles, *single, cuprite])
+    return fit_synthetic.fit([*salts, *rutiles, *single, cuprite()])
 
 
 def test_groups_and_arrangements_are_counted(table):
@@ -91,6 +64,31 @@ def test_coordinates_and_shapes(table):
     np.testing.assert_allclose(tetragonal[:, 0], np.log(6), atol=1e-3)
     np.testing.assert_allclose(tetragonal[:, 1:3], np.log(4.6 / 2.96), atol=1e-3)
     assert (tetragonal[:, 3:] == 0).all()
+
+
+@pytest.mark.parametrize("option", ["--only", "--leave_out"])
+def test_ids_choose_the_crystals_that_count(tmp_path, monkeypatch, option):
+    known = [rock_salt(5.6 + 0.01 * k, "Na", "Cl") for k in range(60)]
+    known = [cuprite(), *known, cuprite()]
+    known = [dataclasses.replace(one, id=f"salt {k}") for k, one in enumerate(known)]
+    monkeypatch.setattr(cif, "read_crystals", lambda path, skipped: iter(known))
+    ids = tmp_path / "ids.tsv"
+    ids.write_text("".join(f"salt {k}\tlabelled\n" for k in range(25)))
+    to = tmp_path / "table.npz"
+    arguments = ["fit", "--crystals=all.zip", f"{option}={ids}", f"--to={to}"]
+    monkeypatch.setattr("sys.argv", arguments)
+    fit_synthetic.main()
+    counted = synthetic_statistics.statistics(to).group_counts.sum()
+    assert counted == {"--only": 25, "--leave_out": 37}[option]
+
+
+def test_ids_that_no_crystal_has_are_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cif, "read_crystals", lambda path, skipped: iter([]))
+    (tmp_path / "ids.tsv").write_text("salt 3\n")
+    monkeypatch.setattr("sys.argv", ["fit", "--crystals=a.zip", f"--only={tmp_path}/ids.tsv"])
+    with pytest.raises(SystemExit):
+        fit_synthetic.main()
+    assert "1 ids" in (said := capsys.readouterr().err) and "salt 3" in said
 
 
 def test_the_table_in_the_package_is_small_and_whole():

@@ -3,14 +3,15 @@
 import collections
 
 import gemmi
+import given_crystals
 import numpy as np
 import pytest
 import spglib
 
 from sgan_jax import symmetry
-from sgan_jax.crystals import cell_shapes, sites, synthetic
+from sgan_jax.crystals import cell_shapes, fit_synthetic, sites, synthetic
 from sgan_jax.crystals.crystal import Crystal
-from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
+from sgan_jax.crystals.synthetic_statistics import SyntheticStatistics, group_weights, statistics
 from sgan_jax.datasets import processes
 
 # About spglib 3, which will raise where version 2 returns None.
@@ -52,6 +53,23 @@ def test_spglib_finds_the_group_asked_for_in_all_230(one_of_each):
     assert not wrong
 
 
+def test_a_table_of_a_few_crystals_serves_for_every_group():
+    """None of them is monoclinic or has a body-centred cell."""
+    salts = [given_crystals.rock_salt(5.6 + 0.01 * k, "Na", "Cl") for k in range(30)]
+    rutiles = [given_crystals.rutile(4.6, 2.96, 0.3 + 0.001 * k) for k in range(30)]
+    with pytest.raises(ValueError, match="60 crystals are too few"):
+        fit_synthetic.fit([*salts, *rutiles])
+    few = SyntheticStatistics(**fit_synthetic.fit([*salts, *rutiles, given_crystals.cuprite()]))
+    for number in (2, 14, 62, 139, 166, 194, 225):
+        crystal = synthetic.random_crystal(number, 0, few)
+        positions, species = occupied(crystal)
+        kinds = np.unique(species, return_inverse=True)[1]
+        cell = (sites.orthogonalisation(crystal.cell).T, positions, kinds)
+        assert spglib.get_symmetry_dataset(cell, symprec=0.01).number == number
+        if np.all(crystal.occupancies == 1.0):
+            assert set(crystal.elements) <= {"Na", "Cl", "Ti", "O"}
+
+
 def test_atoms_keep_their_distance_and_fill_the_cell(one_of_each, natural):
     for crystal in [*one_of_each, *natural[:100]]:
         positions, species = occupied(crystal)
@@ -89,7 +107,8 @@ def test_groups_occur_as_often_as_is_asked():
     count = 6000
     for balance in ("natural", "uniform"):
         drawn = [synthetic.drawn_group(index, 0, balance) for index in range(count)]
-        expected = group_weights(balance) / group_weights(balance).sum() * count
+        weights = group_weights(statistics(), balance)
+        expected = weights / weights.sum() * count
         counts = np.bincount(drawn, minlength=231)
         deviation = (counts - expected) / np.sqrt(expected + 1)
         assert np.abs(deviation).max() < 5

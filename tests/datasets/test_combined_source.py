@@ -1,9 +1,13 @@
 """Sources as the configuration names them, alone and joined."""
 
+import shutil
+
+import numpy as np
 import pytest
 from rock_salts import rock_salts, write_zip
 
 from sgan_jax import data_source
+from sgan_jax.crystals import synthetic_statistics
 from sgan_jax.datasets import combined_source
 
 
@@ -14,6 +18,7 @@ def keys() -> dict:
         "class_balance": "natural",
         "synthetic_crystals": 4,
         "synthetic_seed": 0,
+        "synthetic_statistics": "",
         "prototype_crystals": 3,
         "prototype_seed": 0,
         "prototype_path": "",
@@ -87,7 +92,41 @@ def test_sources_that_cannot_be_read_are_answered_with_a_remedy(text, says):
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize(("kind", "key"), [("cif", "cif_path"), ("prototypes", "prototype_path")])
+def test_synthetic_crystals_of_another_table_are_other_ones(tmp_path, keys):
+    keys |= {"source": "synthetic"}
+    package = combined_source.make_source(**keys)
+    copy = tmp_path / "copy.npz"
+    shutil.copy(synthetic_statistics.PATH, copy)
+    same = combined_source.make_source(**(keys | {"synthetic_statistics": copy}))
+    assert same.identity() == package.identity()
+    assert same.crystals(3)[0][0].cell == package.crystals(3)[0][0].cell
+    with np.load(synthetic_statistics.PATH) as arrays:
+        table = dict(arrays)
+    table["group_counts"] = np.where(np.arange(231) == 225, 1_000_000, 0)
+    np.savez(tmp_path / "salts.npz", **table)
+    salts = combined_source.make_source(**(keys | {"synthetic_statistics": tmp_path / "salts.npz"}))
+    assert salts.identity() != package.identity()
+    assert {salts.crystals(index)[0][0].space_group_number for index in range(8)} == {225}
+
+
+def test_a_file_that_is_no_table_is_named(tmp_path, keys):
+    path = tmp_path / "table.npz"
+    path.write_bytes(b"no table")
+    source = combined_source.make_source(
+        **(keys | {"source": "synthetic", "synthetic_statistics": path})
+    )
+    with pytest.raises(ValueError, match=r"table\.npz is no table.*fit_synthetic"):
+        source.crystals(0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("cif", "cif_path"),
+        ("prototypes", "prototype_path"),
+        ("synthetic", "synthetic_statistics"),
+    ],
+)
 def test_files_that_are_not_there_are_named(keys, kind, key):
     with pytest.raises(FileNotFoundError, match=rf"data\.{key}.*no\.zip"):
         combined_source.make_source(**(keys | {"source": kind, key: "no.zip"}))
