@@ -9,7 +9,7 @@ common is left out. Two files of crystal ids (the first column) keep the crystal
 it: `--only` of those to use, `--leave_out` of those not to. What is made with `--to` serves
 as `data.synthetic_statistics`:
 
-    grep -E "labelled$|validation$" runs/mine/split.tsv > known.tsv
+    grep -wE "labelled|validation" runs/mine/split.tsv > known.tsv
     python -m sgan_jax.crystals.fit_synthetic --crystals=mine.zip --only=known.tsv --to=known.npz
 """
 
