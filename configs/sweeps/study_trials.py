@@ -36,6 +36,24 @@ TRIALS = {
             "generator_1e-3": {"optim.generator_learning_rate": 1e-3},
         },
     ),
+    "synthetic": (
+        2_500,
+        {
+            "rate_1e-3": {},
+            "rate_3e-4": {"optim.learning_rate": 3e-4},
+            "rate_3e-3": {"optim.learning_rate": 3e-3},
+            "decay": {"optim.weight_decay": 0.05},
+        },
+    ),
+    "synthetic_consistency": (
+        2_075,
+        {
+            "rate_1e-3": {},
+            "rate_3e-4": {"optim.learning_rate": 3e-4},
+            "late": {"consistency.start_steps": 1_000},
+            "weight_0.3": {"consistency.weight": 0.3},
+        },
+    ),
     "pretrain_consistency": (
         1_750,
         {
@@ -70,4 +88,7 @@ def runs():
     """Yield the name, the config file and the overrides of each trial."""
     for row, (steps, trials) in TRIALS.items():
         for name, settings in trials.items():
-            yield f"{row}__{name}", f"configs/study.py:{row}", {"train.steps": steps, **settings}
+            changes = {"train.steps": steps, **settings}
+            if row.startswith("synthetic"):
+                changes["data.synthetic_statistics"] = "runs/known/bl_05_random.npz"
+            yield f"{row}__{name}", f"configs/study.py:{row}", changes

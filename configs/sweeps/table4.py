@@ -1,7 +1,8 @@
 r"""The study's table (docs/STUDY.md): every row, 20 minutes of one core a run, in the order there.
 
 Two runs at once on two cores; each finished run becomes a file of docs/study/, from which
-launch/study.py makes the tables.
+launch/study.py makes the tables. Rows with synthetic crystals take the tables of
+launch/labelled_statistics.py.
 
     NPROC=1 python launch/sweep.py configs/sweeps/table4.py --parallel=2 --records=docs/study \
         --config.data.cif_path=../shared/structures/open_crystals.zip --only=bl_05_random
@@ -15,6 +16,8 @@ ROWS = (
     "augmented",
     "sgan",
     "consistency",
+    "synthetic",
+    "synthetic_consistency",
     "pretrain_consistency",
     "feature_matching_views",
     "sgan_views",
@@ -23,7 +26,7 @@ ROWS = (
     "feature_matching",
     "released",
 )
-FEW = ("supervised", "augmented", "sgan", "consistency", "pretrain_consistency")
+FEW = ("supervised", "augmented", "sgan", "consistency", "synthetic", "synthetic_consistency")
 SEEDS = (0, 1, 2)
 
 
@@ -56,4 +59,7 @@ def runs():
                 "data.labelled_percent": percent,
                 "seed": seed,
             }
+            if row.startswith("synthetic"):
+                known = f"runs/known/{task}_{percent:02d}_{split}.npz"
+                settings["data.synthetic_statistics"] = known
             yield name, f"configs/study.py:{row}", settings

@@ -1,0 +1,45 @@
+r"""What the labelled part of each cell of the study knows of crystals: tables for synthetic ones.
+
+`runs/known/bl_05_random.npz` and so on, for the rows of configs/sweeps/table4.py that learn from
+synthetic crystals as well: these are drawn from nothing but the crystals that are trained on.
+
+    python launch/labelled_statistics.py --crystals=open_crystals.zip [--only=bl_05_random]
+"""
+
+import argparse
+import itertools
+import pathlib
+import re
+
+import numpy as np
+
+from sgan_jax import config as configuration
+from sgan_jax.crystals import cif, fit_synthetic
+from sgan_jax.training import experiment
+
+
+def main() -> None:
+    """Write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
+    parser.add_argument("--only", default="", help="cells whose names have this in them (re)")
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/known"))
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    crystals = {crystal.id: crystal for crystal in cif.read_crystals(given.crystals, skipped=[])}
+    cells = itertools.product(("bl", "sg"), (5, 10, 25, 50), ("random", "structure_type"))
+    for task, percent, split in cells:
+        name = f"{task}_{percent:02d}_{split}"
+        if not re.search(given.only, name):
+            continue
+        config = configuration.base(task, percent, "supervised")
+        config.data.source, config.data.cif_path = "cif", str(given.crystals)
+        config.data.split = split
+        data = experiment.load_data(config)
+        known = [crystals[i] for i in data.dataset.catalogue.ids[data.split.labelled].tolist()]
+        np.savez_compressed(given.folder / f"{name}.npz", **fit_synthetic.fit(known))
+        print(f"{name}: {len(known)} crystals", flush=True)
+
+
+if __name__ == "__main__":
+    main()
