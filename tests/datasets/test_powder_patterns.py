@@ -1,6 +1,7 @@
 """What is read of a data set is what its crystals' files say."""
 
 import numpy as np
+import pytest
 from rock_salts import cif_source, rock_salts, write_zip
 
 from sgan_jax.crystals import cif
@@ -34,3 +35,12 @@ def test_examples_are_the_simulated_crystals(tmp_path, settings):
             settings["instrument"],
         )
         np.testing.assert_array_equal(again, expected)
+
+
+def test_a_catalogue_that_is_not_of_these_patterns_is_an_error(tmp_path, settings):
+    path = write_zip(tmp_path / "salts.zip", rock_salts(4))
+    folder = preparation.prepare(cif_source(path), **settings)
+    listed = folder / "crystals.tsv"
+    listed.write_text("".join(listed.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(ValueError, match="4 patterns but lists 3 crystals"):
+        powder_patterns.load(folder)
