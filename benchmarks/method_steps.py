@@ -43,8 +43,8 @@ def patterns(count: int) -> np.ndarray:
     return random.uniform(size=(count, len(TWO_THETA_DEG))).astype(np.float32) ** 8
 
 
-def make_steps(config) -> list[tuple[int, Callable[[], object]]]:
-    """Return the length of each phase of the run, and a function that makes one of its steps."""
+def make_phases(config) -> list[tuple[int, Callable, object, dict]]:
+    """Return of each phase of the run: its length, its step, a state before it, a batch."""
     given = methods.Given(
         networks=experiment.make_networks(config, CLASSES),
         two_theta_deg=TWO_THETA_DEG,
@@ -58,16 +58,25 @@ def make_steps(config) -> list[tuple[int, Callable[[], object]]]:
     sizes = experiment.batch_sizes(config, config.train.batch_size)
     batch = {part: patterns(size)[None] for part, size in sizes.items()}
     batch["labels"] = np.zeros((1, sizes["labelled"]), np.int32)
-    batch, held, found, begin = jax.device_put(batch), [jax.device_get(start)], [], 0
-    for end, step in phases:
-        call = jax.pmap(step, state.AXIS, in_axes=(None, 0), out_axes=(None, None))
+    ends = [end for end, _ in phases]
+    lengths = np.diff([0, *ends]).tolist()
+    steps = [step for _, step in phases]
+    start, batch = jax.device_get(start), jax.device_put(batch)
+    return [(n, step, start, batch) for n, step in zip(lengths, steps, strict=True)]
 
-        def one(call=call):
+
+def make_steps(config) -> list[tuple[int, Callable[[], object]]]:
+    """Return the length of each phase of the run, and a function that makes one of its steps."""
+    found = []
+    for length, step, start, batch in make_phases(config):
+        call = jax.pmap(step, state.AXIS, in_axes=(None, 0), out_axes=(None, None))
+        held = [start]
+
+        def one(call=call, held=held, batch=batch):
             held[0], metrics = call(held[0], batch)
             return jax.block_until_ready(metrics)
 
-        found.append((end - begin, one))
-        begin = end
+        found.append((length, one))
     return found
 
 
