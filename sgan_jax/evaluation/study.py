@@ -6,10 +6,14 @@ A cell is a row (method), a task, a split and a labelled percentage; its runs di
 import json
 import math
 import pathlib
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+_SAME_IN_ALL = tuple(
+    f"--config.{key}" for key in ("data.cif_path", "data.synthetic_statistics", "train.steps")
+)
 Runs = Sequence[Mapping[str, Any]]
 Key = tuple[str, str, str, float]  # row, task, split, percent
 Cells = Mapping[Key, Runs]
@@ -40,6 +44,12 @@ def read(folder: pathlib.Path) -> dict[Key, list[Mapping[str, Any]]]:
             raise ValueError(f"{path}: seed {record['seed']} of {key} is there twice; remove one")
         cells.setdefault(key, []).append(record)
     return {key: sorted(runs, key=lambda run: run["seed"]) for key, runs in cells.items()}
+
+
+def read_all(folder: pathlib.Path) -> list[Mapping[str, Any]]:
+    """Return all records of a folder, those of a row together, the best on validation first."""
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    return sorted(records, key=lambda record: (record["row"], -record["validation_top1"]))
 
 
 def difference(better: Runs, worse: Runs, metric: str = "top1") -> Difference | None:
@@ -82,6 +92,26 @@ def table(
     for row, title in rows.items():
         texts = [cell_text(cells.get((row, *column), ())) for column in columns]
         lines.append(f"| {title} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def changes_table(runs: Runs) -> str:
+    """Return a Markdown table of runs that differ in single settings, by validation accuracy.
+
+    The test part has no column: such runs are for choices.
+    """
+    if not runs:
+        return "Not run yet."
+    lines = ["| row | settings of its own | steps | validation, % |", "|---|---|---|---|"]
+    for run in runs:
+        changed = [
+            word.removeprefix("--config.")
+            for word in shlex.split(run["command"])
+            if word.startswith("--config.") and not word.startswith(_SAME_IN_ALL)
+        ]
+        settings = ", ".join(f"`{word}`" for word in changed) or "the row's"
+        accuracy = f"{100 * run['validation_top1']:.1f}"
+        lines.append(f"| `{run['row']}` | {settings} | {run['steps']} | {accuracy} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,9 @@ import pathlib
 import statistics
 from collections.abc import Mapping
 
-from sgan_jax.evaluation import accuracy_figure, study
+import numpy as np
+
+from sgan_jax.evaluation import accuracy_figure, figures, study
 from sgan_jax.study_rows import ROWS
 
 PERCENTS = (5, 10, 25, 50)
@@ -38,12 +40,27 @@ def write(docs: pathlib.Path) -> int:
         page = study.fill(page, f"{split} table", study.table(cells, TITLES_OF_ROWS, columns))
     page = study.fill(page, "paper table", paper_table(cells))
     page = study.fill(page, "bars", bars_table(cells))
+    for name in ("trials", "ablations"):
+        page = study.fill(page, name, study.changes_table(study.read_all(docs / "study" / name)))
+    page = study.fill(page, "confusion", _confusion(cells, docs))
     path.write_text(page)
     panels = [accuracy_figure.Panel(title, series(cells, task)) for task, title in TITLES.items()]
     figure = accuracy_figure.accuracy_over_labelled(panels)
     (docs / "study").mkdir(exist_ok=True)
     figure.savefig(docs / "study/accuracy.png", dpi=150)
     return sum(map(len, cells.values()))
+
+
+def _confusion(cells: study.Cells, docs: pathlib.Path) -> str:
+    """Draw the confusion matrix of the best row, all seeds together, and return its line."""
+    here = {row: cells.get((row, "bl", "random", 5), ()) for row in ROWS}
+    if not (name := best(here)):
+        return "The confusion matrix of the best row: not run."
+    counts = np.sum([run["confusion"] for run in here[name]], axis=0)
+    figure = figures.confusion_matrix(counts, here[name][0]["classes"])
+    figure.savefig(docs / "study/confusion.png", dpi=110)
+    title = f"Confusion matrix of `{name}`, `bl`, 5 %, random split"
+    return f"![{title}](study/confusion.png)\n\n{title}, {len(here[name])} seeds together."
 
 
 def series(cells: study.Cells, task: str) -> list[accuracy_figure.Series]:

@@ -1,5 +1,6 @@
 """One small JSON file for each finished run of a sweep: what a study keeps in its repository."""
 
+import contextlib
 import json
 import pathlib
 import shlex
@@ -17,7 +18,8 @@ def write(run: sweep_file.Run, runs_dir: pathlib.Path, folder: pathlib.Path) -> 
     """Write <folder>/<name>.json of a run where it is finished, and return its path, else None.
 
     It holds `name`, `row` (see below), `percent`, `command`, `program` (the commit),
-    `validation_top1` (of the step that was tested), and all of test_metrics.json.
+    `validation_top1` (of the step that was tested), all of test_metrics.json and, of a method with
+    a generator, `generator`, which is generator_metrics.json.
     One that is there already is kept: the run may have been cleared away and made again since.
     """
     there = run_folder.read(runs_dir / run.name)
@@ -33,6 +35,9 @@ def write(run: sweep_file.Run, runs_dir: pathlib.Path, folder: pathlib.Path) -> 
         "validation_top1": best_validation(there.path),
         **{key: _rounded(value) for key, value in there.metrics.items()},
     }
+    with contextlib.suppress(FileNotFoundError):
+        generator = json.loads((there.path / "generator_metrics.json").read_text())
+        record["generator"] = {key: _rounded(value) for key, value in generator.items()}
     folder.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
     lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())

@@ -43,6 +43,18 @@ def test_one_seed_twice_is_an_error(tmp_path):
         study.read(tmp_path)
 
 
+def test_trials_are_told_by_what_they_change_and_by_validation_alone(tmp_path):
+    program = "python -m sgan_jax.main --config=configs/study.py:sgan --config.data.cif_path='a b'"
+    write(tmp_path, "a", row="sgan", steps=7, validation_top1=0.25, top1=0.9, command=program)
+    other = f"{program} --config.optim.learning_rate=0.0003"
+    write(tmp_path, "b", row="sgan", steps=7, validation_top1=0.5, top1=0.1, command=other)
+    assert study.changes_table(study.read_all(tmp_path)).splitlines()[2:] == [
+        "| `sgan` | `optim.learning_rate=0.0003` | 7 | 50.0 |",
+        "| `sgan` | the row's | 7 | 25.0 |",
+    ]
+    assert study.changes_table([]) == "Not run yet."
+
+
 def test_a_page_is_filled_between_its_marks_and_again():
     page = "before\n<!-- bars -->\nold\n<!-- /bars -->\nafter\n"
     filled = study.fill(page, "bars", "new")
