@@ -27,8 +27,10 @@ ANIONS = "F Cl Br I O S Se Te N P As".split()
 
 def many() -> Iterator[tuple[str, str]]:
     """Yield names and texts of CIFs of which none is a duplicate: 2.05 % lie between volumes."""
-    steps = itertools.product(itertools.count(), CATIONS, ANIONS)
-    for index, (step, cation, anion) in enumerate(itertools.islice(steps, FILES)):
+    salts = list(itertools.product(CATIONS, ANIONS))
+    for index in range(FILES):
+        step, kind = divmod(index, len(salts))
+        cation, anion = salts[kind]
         text = rock_salt(round(3.6 * 1.0068**step, 4), f"{cation} {anion}")
         yield f"{index % 1000:03d}/{cation}{anion}{step}.cif", text
 
