@@ -26,13 +26,15 @@ def main() -> None:
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/known"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    crystals = {crystal.id: crystal for crystal in cif.read_crystals(given.crystals, skipped=[])}
     cells = itertools.product(("bl", "sg"), (5, 10, 25, 50), ("random", "structure_type"))
-    for task, percent, split in cells:
-        name = f"{task}_{percent:02d}_{split}"
-        if not re.search(given.only, name):
-            continue
-        config = configuration.base(task, percent, "supervised")
+    names = [f"{task}_{percent:02d}_{split}" for task, percent, split in cells]
+    chosen = [name for name in names if re.search(given.only, name)]
+    if not chosen:
+        parser.error(f"no cell has {given.only!r} in its name; there are {', '.join(names)}")
+    crystals = {crystal.id: crystal for crystal in cif.read_crystals(given.crystals, skipped=[])}
+    for name in chosen:
+        task, percent, split = name.split("_", 2)
+        config = configuration.base(task, int(percent), "supervised")
         config.data.source, config.data.cif_path = "cif", str(given.crystals)
         config.data.split = split
         data = experiment.load_data(config)

@@ -73,7 +73,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             dir="",  # where data sets live; '' is the user's cache folder
             processes=0,  # that build the data set; 0 is one per core
             device_bytes=0,  # of each device, for patterns; more are read as due; 0 is half of it
-            made="split",  # synthetic crystals: cut into parts as real ones, or all 'labelled'
+            made="split",  # synthetic ones, prototypes: cut into parts as real ones, or 'labelled'
             split="random",  # the paper; 'structure_type': none on both sides of the test line
             stratify="task",  # parts hold its classes in like shares; 'sg': space groups, all tasks
             split_seed=0,
@@ -103,11 +103,11 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         render=dict(
             on=False,  # for models that are to stand real data; the paper has none
             reflections=768,  # of each crystal; of more, close ones are put together (2e-4 at most)
-            instruments=64,  # drawn once a run; the first is the data set's own, seen one in four
+            instruments=64,  # drawn once a run; the first is the data set's own, seen one in ten
             share=16,  # crystals of a batch that share an instrument, which makes it cheap
             resolution=0.2,  # ln of the factor of a preset's widths, ±: other slits, other samples
             wavelength_low=1.15,  # Å, of the instruments: 3T2 has 1.23,
-            wavelength_high=2.55,  # ... D1B 2.52 at most; evenly in the logarithm
+            wavelength_high=2.55,  # ... D1B 2.52 at most; evenly
             axial_divergence=0.05,  # S/L and H/L, up to this; nist2022 0.040, HB-2A 0.045
             strain=0.03,  # isotropic, of the cell, ±: symmetry does not depend on its size
             zero_shift_deg=0.3,  # of 2θ, ±: a badly aligned instrument

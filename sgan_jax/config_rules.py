@@ -162,7 +162,8 @@ def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
     `default` has what each field is where nothing is said: a field that acts not may be only that.
     """
     _check_parts(fields)
-    kinds = {part.kind for part in data_source.parse(fields["data.source"])}
+    parts = data_source.parse(fields["data.source"])
+    kinds = {part.kind for part in parts}
     for name, other, values in NEEDS:
         given = kinds if other == "data.source" else {fields[other]}
         if given & set(values):
@@ -178,6 +179,12 @@ def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
         raise ValueError(
             f"data.cif_path is empty but data.source is {fields['data.source']!r}; give a CIF "
             "file, a folder, a zip or a tar, or use data.source='synthetic'"
+        )
+    if fields["data.made"] == "labelled" and parts[0].kind != "cif":
+        raise ValueError(
+            f"data.source is {fields['data.source']!r}, but with data.made='labelled' the files "
+            "come first, or made crystals take the places of real ones that are like them; use "
+            "'cif+synthetic'"
         )
     if fields["render.wavelength_low"] >= fields["render.wavelength_high"]:
         raise ValueError(

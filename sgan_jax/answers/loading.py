@@ -125,7 +125,8 @@ def export(run: str | pathlib.Path, folder: str | pathlib.Path) -> None:
     if model.calibration is None:
         raise ModelError(f"{run} has no calibration; --mode=evaluate --workdir={run} makes it")
     config = configuration.load(run / "config.json").to_dict()
-    config["data"] |= {key: "" for key in ("cif_path", "prototype_path", "dir")}  # of one machine
+    paths = ("cif_path", "prototype_path", "synthetic_statistics", "dir")  # of one machine
+    config["data"] |= {key: "" for key in paths}
     saved_model.write(model, pathlib.Path(folder), config)
 
 

@@ -23,7 +23,11 @@ _SHIFTS = np.array(list(itertools.product((-1, 0, 1), repeat=3)), np.float64)
 
 
 def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
-    """Return the arrays `elements`, `kinds`, `pairs`, `shares`, `atom_volumes`, ..."""
+    """Return the arrays `elements`, `kinds`, `pairs`, `shares`, `atom_volumes`, ...
+
+    Raises:
+      ValueError: no crystal is of elements that are in many others, too.
+    """
     occurrences = collections.Counter(e for crystal in crystals for e in set(crystal.elements))
     elements = sorted(
         element
@@ -32,6 +36,11 @@ def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
     )
     index = {element: i for i, element in enumerate(elements)}
     usable = [crystal for crystal in crystals if set(crystal.elements) <= set(index)]
+    if not usable:
+        raise ValueError(
+            f"{len(crystals)} crystals are too few for a table: none is of elements that are in "
+            f"{_LEAST_OCCURRENCES} of them or more; give some hundreds of different ones"
+        )
     amounts = np.array([_amounts(crystal, index) for crystal in usable])
     present = amounts > 0
     kinds = np.minimum(present.sum(axis=1), MOST_KINDS)

@@ -64,6 +64,10 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
             histograms.append(histogram)
         chosen = rng.permutation(len(members))[:_SHAPES_OF_GROUP]
         shapes += [(number, *_shape(members[k])) for k in np.sort(chosen)]
+    chemistry = fit_elements.fit(everyone)
+    most = len(chemistry["elements"])  # of what has more, no crystal can be drawn
+    lines = [line for line in lines if line.count("|") < most]
+    sizes[:, :, most + 1 :] = 0
     if not sizes.any():
         raise ValueError(
             f"{len(everyone)} crystals are too few for a table: none has an arrangement of atoms "
@@ -78,7 +82,7 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
         "shape_groups": np.array([row[0] for row in shapes], np.uint8),
         "shapes": np.array([row[1:] for row in shapes], np.int16),
         "sizes": sizes,
-        **fit_elements.fit(everyone),
+        **chemistry,
     }
 
 
@@ -135,8 +139,11 @@ def main() -> None:
     parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
     parser.add_argument("--only", type=pathlib.Path, help="ids to use, one a line; else all")
     parser.add_argument("--leave_out", type=pathlib.Path, help="ids not to use, one a line")
-    parser.add_argument("--to", type=pathlib.Path, default=PATH, help="the table")
+    parser.add_argument("--to", type=pathlib.Path, help="the table; the package's own if not given")
     arguments = parser.parse_args()
+    if arguments.only and not arguments.to:
+        parser.error("--only makes a table of some crystals; give --to, a file for it")
+    to = arguments.to or PATH
     left_out = _ids(arguments.leave_out) if arguments.leave_out else set()
     only = _ids(arguments.only) if arguments.only else None
     crystals = cif.read_crystals(arguments.crystals, skipped=[])
@@ -147,9 +154,9 @@ def main() -> None:
             f"({min(unknown)}, ...); give the crystals that the ids are of"
         )
     table = fit(used)
-    with arguments.to.open("wb") as file:
+    with to.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **table)
-    print(f"{arguments.to}: {arguments.to.stat().st_size} bytes, {table['group_counts'].sum()}")
+    print(f"{to}: {to.stat().st_size} bytes, {table['group_counts'].sum()} crystals")
 
 
 def _ids(path: pathlib.Path) -> set[str]:

@@ -9,7 +9,6 @@ from typing import Any
 from sgan_jax import data_source
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import SkippedFile
-from sgan_jax.crystals.synthetic_statistics import PATH
 from sgan_jax.datasets.sources import CifSource, PrototypeSource, Source, SyntheticSource
 
 
@@ -81,9 +80,12 @@ def make_source(
                     count or synthetic_crystals,
                     synthetic_seed,
                     class_balance,
-                    _existing("data.synthetic_statistics", synthetic_statistics)
+                    _existing(
+                        "data.synthetic_statistics (crystals.fit_synthetic makes it)",
+                        synthetic_statistics,
+                    )
                     if synthetic_statistics
-                    else PATH,
+                    else None,
                 )
             )
         elif kind == "prototypes":

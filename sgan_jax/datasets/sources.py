@@ -127,7 +127,7 @@ class SyntheticSource:
     count: int
     seed: int
     class_balance: str
-    table: pathlib.Path = synthetic_statistics.PATH  # what is known of the real ones
+    table: pathlib.Path | None = None  # what is known of the real ones; None is the package's own
 
     @property
     def label(self) -> str:
@@ -141,7 +141,9 @@ class SyntheticSource:
             "count": self.count,
             "seed": self.seed,
             "class_balance": self.class_balance,
-            "fingerprint": fingerprints.synthetic_fingerprint(self.table),
+            "fingerprint": fingerprints.synthetic_fingerprint(
+                self.table or synthetic_statistics.PATH
+            ),
         }
 
     def __len__(self) -> int:
@@ -157,7 +159,7 @@ class SyntheticSource:
 
     def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
         """Return the crystal of an index."""
-        table = synthetic_statistics.statistics(self.table)
+        table = synthetic_statistics.statistics(self.table or synthetic_statistics.PATH)
         return [synthetic.synthetic_crystal(item, self.seed, self.class_balance, table)], []
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sgan_jax import config as configuration
 
+_OF_A_CELL = "data.synthetic_statistics"  # another file for each percentage of one line
 TASK, PERCENT, METHOD, SEED = "task.name", "data.labelled_percent", "method", "seed"
 AXES = (TASK, PERCENT, METHOD)
 TASK_NAMES = {"bl": "Bravais lattices", "sg": "space groups"}
@@ -173,7 +174,13 @@ def _label_fields(fields: Sequence[str], cells: Sequence[Cell]) -> tuple[str, ..
         for field in fields:
             values.setdefault((field, *axes), set()).add(repr(cell.settings[field]))
     varied = {key[0] for key, seen in values.items() if len(seen) > 1}
-    return tuple(field for field in fields if field in varied)
+    labels = tuple(field for field in fields if field in varied)
+    shorter = tuple(field for field in labels if field != _OF_A_CELL)
+
+    def told_apart(by: tuple[str, ...]) -> int:
+        return len({tuple(repr(cell.settings[f]) for f in (*AXES, *by)) for cell in cells})
+
+    return shorter if told_apart(shorter) == told_apart(labels) else labels
 
 
 def _sort_key(value: Any) -> tuple[int, float, str]:

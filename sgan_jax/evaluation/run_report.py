@@ -121,10 +121,12 @@ def facts(
 
 
 def _crystals(data: ml_collections.ConfigDict) -> str:
-    """Return in words where the crystals come from, e.g. 'synthetic, open_crystals.zip'."""
+    """Return in words where the crystals come from, e.g. 'synthetic ones, open_crystals.zip'."""
+    table = pathlib.Path(data.synthetic_statistics).name
     words = {
-        "synthetic": "synthetic",
+        "synthetic": f"synthetic ones like those of {table}" if table else "synthetic ones",
         "prototypes": str(data.prototype_path) or "built-in structure types",
         "cif": str(data.cif_path),
     }
-    return ", ".join(words[part.kind] for part in data_source.parse(data.source))
+    told = ", ".join(words[part.kind] for part in data_source.parse(data.source))
+    return f"{told}; all made ones are labelled" if data.made == "labelled" else told

@@ -11,8 +11,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-_SAME_IN_ALL = tuple(
-    f"--config.{key}" for key in ("data.cif_path", "data.synthetic_statistics", "train.steps")
+from sgan_jax import config as configuration
+
+_SAME_IN_ALL = (
+    *(".data.cif_path", ".data.synthetic_statistics", ".train.steps"),
+    *(f".{key}" for key in configuration.HARMLESS),
 )
 Runs = Sequence[Mapping[str, Any]]
 Key = tuple[str, str, str, float]  # row, task, split, percent
@@ -49,7 +52,8 @@ def read(folder: pathlib.Path) -> dict[Key, list[Mapping[str, Any]]]:
 def read_all(folder: pathlib.Path) -> list[Mapping[str, Any]]:
     """Return all records of a folder, those of a row together, the best on validation first."""
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    return sorted(records, key=lambda record: (record["row"], -record["validation_top1"]))
+    told = [record for record in records if record["validation_top1"] is not None]
+    return sorted(told, key=lambda record: (record["row"], -record["validation_top1"]))
 
 
 def difference(better: Runs, worse: Runs, metric: str = "top1") -> Difference | None:
@@ -107,7 +111,7 @@ def changes_table(runs: Runs) -> str:
         changed = [
             word.removeprefix("--config.")
             for word in shlex.split(run["command"])
-            if word.startswith("--config.") and not word.startswith(_SAME_IN_ALL)
+            if word.startswith("--config.") and not word.split("=")[0].endswith(_SAME_IN_ALL)
         ]
         settings = ", ".join(f"`{word}`" for word in changed) or "the row's"
         accuracy = f"{100 * run['validation_top1']:.1f}"

@@ -74,15 +74,16 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     # The others find what the first has built; or build their own, where they share no disk.
     dataset = powder_patterns.load(prepare_data(config))
     crystals, task = dataset.catalogue, config.task
-    classes = symmetry.class_list(task.name, task.classes, crystals.space_group, task.min_count)
+    # Crystals that cost no measurement are no labels in the sense of the labelled percentage.
+    given = np.isin(crystals.source, data_source.MADE) & (data.made == "labelled")
+    known = crystals.space_group[~given]
+    classes = symmetry.class_list(task.name, task.classes, known, task.min_count)
     labels = symmetry.class_indices(task.name, classes, crystals.space_group)
     by_class = labels
     if data.stratify == "sg":
         every = symmetry.class_list("sg", "all", crystals.space_group, 0)
         by_class = symmetry.class_indices("sg", every, crystals.space_group)
         by_class = np.where(labels < 0, -1, by_class)
-    # Crystals that cost no measurement are no labels in the sense of the labelled percentage.
-    given = np.isin(crystals.source, data_source.MADE) & (data.made == "labelled")
     split = splits.split(
         np.where(given, -1, by_class),
         crystals.structure_type,
@@ -93,7 +94,10 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
         labelled_percent=data.labelled_percent,
         validation_fraction=data.validation_fraction,
     )
-    split = splits.with_labelled(split, np.flatnonzero(given & (labels >= 0)))
+    given &= labels >= 0
+    if data.split == "structure_type":  # none on both sides of the test line, made ones neither
+        given &= ~np.isin(crystals.structure_type, crystals.structure_type[split.test])
+    split = splits.with_labelled(split, np.flatnonzero(given))
     _check_parts(split, config.method)
     names = symmetry.class_names(task.name, classes)
     return Data(dataset, instrument, classes, names, labels, split)

@@ -18,7 +18,7 @@ from sgan_jax.diffraction.instrument_bank import Bank, Layout
 from sgan_jax.training.distortions import counting, intensity
 
 Array = jax.Array
-OWN_SHARE = 0.25  # of the groups see the data set's own instrument, which the bank begins with
+OWN_SHARE = 0.1  # of the groups see the data set's own instrument, which the bank begins with
 
 
 class Seen(NamedTuple):

@@ -70,7 +70,11 @@ def small():
 def evaluated(small, tmp_path_factory):
     """Return configuration and folder of a run."""
     workdir = tmp_path_factory.mktemp("run") / "supervised"
-    config = trained(workdir, **{"data.cif_path": "/home/somebody/structures.zip"})
+    paths = {
+        "data.cif_path": "/home/somebody/structures.zip",
+        "data.synthetic_statistics": "/home/somebody/known.npz",
+    }
+    config = trained(workdir, **paths)
     evaluate.evaluate(config, workdir)
     return config, workdir
 

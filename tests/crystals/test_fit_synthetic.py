@@ -85,7 +85,9 @@ def test_ids_choose_the_crystals_that_count(tmp_path, monkeypatch, option):
 def test_ids_that_no_crystal_has_are_an_error(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cif, "read_crystals", lambda path, skipped: iter([]))
     (tmp_path / "ids.tsv").write_text("salt 3\n")
-    monkeypatch.setattr("sys.argv", ["fit", "--crystals=a.zip", f"--only={tmp_path}/ids.tsv"])
+    monkeypatch.setattr(
+        "sys.argv", ["fit", "--crystals=a.zip", f"--only={tmp_path}/ids.tsv", "--to=table.npz"]
+    )
     with pytest.raises(SystemExit):
         fit_synthetic.main()
     assert "1 ids" in (said := capsys.readouterr().err) and "salt 3" in said

@@ -59,8 +59,17 @@ def test_a_table_of_a_few_crystals_serves_for_every_group():
     rutiles = [given_crystals.rutile(4.6, 2.96, 0.3 + 0.001 * k) for k in range(30)]
     with pytest.raises(ValueError, match="60 crystals are too few"):
         fit_synthetic.fit([*salts, *rutiles])
-    few = SyntheticStatistics(**fit_synthetic.fit([*salts, *rutiles, given_crystals.cuprite()]))
-    for number in (2, 14, 62, 139, 166, 194, 225):
+    with pytest.raises(ValueError, match="15 crystals are too few"):
+        fit_synthetic.fit(salts[:15])
+    # Five elements share an arrangement, of which too few crystals are for any to be drawn.
+    atoms = [
+        (element, 0.2 * k, 0.1, 0.3) for k, element in enumerate(("Ba", "La", "Fe", "Co", "F"))
+    ]
+    five = [given_crystals.crystal(1, (9.0, 5.0, 6.0, 80.0, 85.0, 95.0), atoms)] * 3
+    few = SyntheticStatistics(
+        **fit_synthetic.fit([*salts, *rutiles, *five, given_crystals.cuprite()])
+    )
+    for number in (1, 62, 139, 194):
         crystal = synthetic.random_crystal(number, 0, few)
         positions, species = occupied(crystal)
         kinds = np.unique(species, return_inverse=True)[1]

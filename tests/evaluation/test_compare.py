@@ -84,6 +84,21 @@ def test_what_the_method_decides_is_in_the_csv_and_not_in_the_label():
     assert learning_rates == [5e-6, 1e-4]  # Table 2
 
 
+def test_a_table_of_each_cell_makes_no_line_of_each_cell():
+    def of(percent, table, top1):
+        changes = {"data__source": "cif+synthetic", "data__synthetic_statistics": table}
+        return run(f"{table} {percent}", top1, percent=percent, **changes)
+
+    runs = [run("alone", 0.5), of(5, "bl_05.npz", 0.6), of(10, "bl_10.npz", 0.7)]
+    lines = {line.label: line.cells for line in compare.lines(compare.compare(runs))}
+    assert lines.keys() == {"sgan, data.source=synthetic", "sgan, data.source=cif+synthetic"}
+    assert set(lines["sgan, data.source=cif+synthetic"]) == {5, 10}
+    # Two tables in one cell have to be told apart.
+    runs.append(of(5, "other.npz", 0.8))
+    labels = [line.label for line in compare.lines(compare.compare(runs))]
+    assert sum("other.npz" in label for label in labels) == 1
+
+
 def test_where_data_sets_lie_makes_no_difference():
     (cell,) = compare.compare([run("a", 0.7), run("b", 0.8, seed=1, data__dir="/elsewhere")]).cells
     assert len(cell.finished) == 2
