@@ -4,6 +4,7 @@ Two runs at once on two cores; each finished run becomes a file of docs/study/, 
 launch/study.py makes the tables. Rows with synthetic crystals take the tables of
 launch/labelled_statistics.py.
 
+    python launch/labelled_statistics.py --crystals=../shared/structures/open_crystals.zip
     NPROC=1 python launch/sweep.py configs/sweeps/table4.py --parallel=2 --records=docs/study \
         --config.data.cif_path=../shared/structures/open_crystals.zip --only=bl_05_random
     python launch/study.py
