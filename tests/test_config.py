@@ -30,7 +30,7 @@ def test_every_file_is_a_valid_lab_book_page(path):
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("measured", ("sg", "sg_magnetic", "bl", "sg_plain")),
+        ("measured", ("sg", "sg_magnetic", "sg_broad", "bl", "sg_plain")),
         ("synthetic", [f"{t}_{s}" for t in ("bl", "sg") for s in ("synthetic", "real", "both")]),
     ],
 )

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sgan_jax.crystals import sites
-from sgan_jax.diffraction import profile
+from sgan_jax.diffraction import peak_shape, profile
 from sgan_jax.diffraction.instrument import LEAST, MISSING, Instrument
+from sgan_jax.measured import regrid
 
 _SHAPES = ("u", "v", "w", "x", "y", "s_over_l", "h_over_l")  # of an instrument's peaks
 BACKGROUND = 0.1  # of the maximum, under the peaks while they are counted
@@ -80,7 +81,10 @@ def not_measured(
 def of_resolution(
     crystals: Sequence[CrystalReflections], instrument: Instrument, resolution: Instrument
 ) -> np.ndarray:
-    """Return patterns on an instrument's grid and wavelength with another one's peak shapes.
+    """Return patterns on an instrument's grid and wavelength as another one's come to be there.
+
+    With its peak shapes, and then as `measured.regrid` brings every measured pattern to the model:
+    peaks that are narrower than the model's are widened to them.
 
     Args:
         crystals: n of them.
@@ -89,9 +93,15 @@ def of_resolution(
     """
     shapes = {name: getattr(resolution, name) for name in _SHAPES}
     mixture = dataclasses.replace(instrument, name=resolution.name, **shapes)
-    return np.stack(
-        [profile.intensity_pattern(x.d_angstrom, x.strength, mixture) for x in crystals]
-    )
+    inside = np.ones(instrument.points, bool)
+    fwhm, _ = peak_shape.pseudo_voigt_parameters(*mixture.widths_deg(instrument.two_theta_deg))
+    seen = [
+        regrid.widened(
+            profile.intensity_pattern(x.d_angstrom, x.strength, mixture), inside, fwhm, instrument
+        )
+        for x in crystals
+    ]
+    return normalised(np.stack(seen))
 
 
 def oriented(

@@ -94,7 +94,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
         ),
         Curve(
             "resolution",
-            "peak shapes of the instrument",
+            "peak shapes of the instrument, brought to the model's grid",
             tuple(PRESETS),
             tuple(PRESETS),
             5.0,

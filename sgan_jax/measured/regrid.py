@@ -56,7 +56,7 @@ def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPat
             "wavelength right?",
         )
     if widths is not None:
-        density = _widen(density, inside, _missing_width(widths, measured, instrument), instrument)
+        density = widened(density, inside, _mapped_width(widths, measured, instrument), instrument)
     density = np.where(inside, np.maximum(density, 0.0), 0.0)
     maximum = density.max()
     if not maximum > 0.0:
@@ -112,10 +112,26 @@ def _average(
     return values, inside
 
 
-def _missing_width(
+def widened(
+    density: np.ndarray, inside: np.ndarray, fwhm_deg: np.ndarray, instrument: Instrument
+) -> np.ndarray:
+    """Return a pattern on a model's grid whose peaks are nowhere narrower than the model's.
+
+    Args:
+        density: [points], on the grid.
+        inside: bool [points], where it was measured.
+        fwhm_deg: of its peaks [points], degrees of the grid's 2θ.
+        instrument: the model's.
+    """
+    wanted, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(instrument.two_theta_deg))
+    missing = np.sqrt(np.maximum(wanted**2 - fwhm_deg**2, 0.0))
+    return _convolve(density, inside, missing, instrument)
+
+
+def _mapped_width(
     widths: PeakWidths, measured: MeasuredPattern, instrument: Instrument
 ) -> np.ndarray:
-    """Return the FWHM [points] that the measured peaks lack; 0 where they are as wide."""
+    """Return the FWHM [points] that the measured peaks have on the grid."""
     grid = instrument.two_theta_deg
     wavelength = measured.known_wavelength()
     sine = np.sin(np.radians(grid) / 2.0) * wavelength / instrument.wavelength_angstrom
@@ -123,12 +139,10 @@ def _missing_width(
     at = 2.0 * np.degrees(np.arcsin(sine))
     stretch = instrument.wavelength_angstrom * np.sqrt(1.0 - sine**2)
     stretch = stretch / (wavelength * np.cos(np.radians(grid) / 2.0))
-    mapped = widths.fwhm_deg(at + measured.zero_deg) * stretch
-    wanted, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(grid))
-    return np.sqrt(np.maximum(wanted**2 - mapped**2, 0.0))
+    return widths.fwhm_deg(at + measured.zero_deg) * stretch
 
 
-def _widen(
+def _convolve(
     density: np.ndarray, inside: np.ndarray, fwhm_deg: np.ndarray, instrument: Instrument
 ) -> np.ndarray:
     """Convolve with Gaussians of the width at each point; what was not measured does not count."""

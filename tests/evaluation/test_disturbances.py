@@ -65,17 +65,23 @@ def test_what_is_not_measured_is_filled_as_in_training():
     np.testing.assert_array_equal(disturbances.not_measured(pattern, angles, []), pattern)
 
 
-@pytest.mark.parametrize("name", ["d1a", "hb2a"])
-def test_peaks_are_as_wide_as_the_other_instruments(name):
+@pytest.mark.parametrize(
+    ("name", "angle_deg", "error"),
+    # Where D1A's are narrower, what widens them grows over the peak: a little too much of it.
+    [("hb2a", 90.0, 0.02), ("d1a", 35.0, 0.02), ("d1a", 90.0, 0.06)],
+)
+def test_peaks_are_as_wide_as_the_other_instruments_and_never_narrower(name, angle_deg, error):
     other = PRESETS[name]
-    d = NIST.wavelength_angstrom / (2 * np.sin(np.deg2rad(90.0) / 2))
+    d = NIST.wavelength_angstrom / (2 * np.sin(np.deg2rad(angle_deg) / 2))
     (pattern,) = disturbances.of_resolution([crystal([d], [1.0])], NIST, other)
     x = NIST.two_theta_deg
     above = np.flatnonzero(pattern >= 0.5)
     left, right = above[0], above[-1]
     begin = np.interp(0.5, pattern[[left - 1, left]], x[[left - 1, left]])
     end = np.interp(0.5, pattern[[right + 1, right]], x[[right + 1, right]])
-    assert end - begin == pytest.approx(math.sqrt(other.u + other.v + other.w), rel=0.02)
+    tan = math.tan(math.radians(angle_deg) / 2)
+    width = max(math.sqrt(one.u * tan**2 + one.v * tan + one.w) for one in (other, NIST))
+    assert end - begin == pytest.approx(width, rel=error)
 
 
 def test_the_instruments_own_resolution_changes_nothing():

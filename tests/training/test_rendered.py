@@ -51,8 +51,8 @@ def test_without_any_range_a_group_on_the_own_instrument_is_the_simulators(scene
     groups = found.reshape(-1, 4, found.shape[-1])
     expected = np.tile(patterns.reshape(3, 4, -1), (20, 1, 1))
     own = np.abs(groups - expected).max(axis=(1, 2)) < 1e-3
-    # A quarter of them; of the others, each is on another of the instruments, all four crystals.
-    assert 6 <= own.sum() <= 24
+    # A tenth of them; of the others, each is on another of the instruments, all four crystals.
+    assert 1 <= own.sum() <= 14  # 6.4 ± 2.4
     inside = [set(map(tuple, group > MISSING)) for group in (groups == MISSING)]
     assert len(inside) == 60
     for group, own_one in zip(groups, own, strict=True):
