@@ -1,7 +1,7 @@
 r"""What the labelled part of each cell of the study knows of crystals: tables for synthetic ones.
 
-`runs/known/bl_05_random.npz` and so on, for the rows of configs/sweeps/table4.py that learn from
-synthetic crystals as well: these are drawn from nothing but the crystals that are trained on.
+`runs/known/bl_05_random.npz` and so on, for the rows of configs/sweeps/table4.py with synthetic
+crystals: these are drawn from nothing but the crystals that are trained on.
 
     python launch/labelled_statistics.py --crystals=open_crystals.zip [--only=bl_05_random]
 """
@@ -30,13 +30,12 @@ def main() -> None:
     names = [f"{task}_{percent:02d}_{split}" for task, percent, split in cells]
     chosen = [name for name in names if re.search(given.only, name)]
     if not chosen:
-        parser.error(f"no cell has {given.only!r} in its name; there are {', '.join(names)}")
+        parser.error(f"no name of {', '.join(names)} has {given.only!r} in it")
     crystals = {crystal.id: crystal for crystal in cif.read_crystals(given.crystals, skipped=[])}
     for name in chosen:
         task, percent, split = name.split("_", 2)
         config = configuration.base(task, int(percent), "supervised")
-        config.data.source, config.data.cif_path = "cif", str(given.crystals)
-        config.data.split = split
+        config.data.update(source="cif", cif_path=str(given.crystals), split=split)
         data = experiment.load_data(config)
         known = [crystals[i] for i in data.dataset.catalogue.ids[data.split.labelled].tolist()]
         np.savez_compressed(given.folder / f"{name}.npz", **fit_synthetic.fit(known))
