@@ -17,9 +17,7 @@ from sgan_jax import config as configuration
 from sgan_jax.crystals import cif, fit_synthetic
 from sgan_jax.training import experiment
 
-
-def main() -> None:
-    """Write the tables."""
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
     parser.add_argument("--only", default="", help="cells whose names have this in them (re)")
@@ -40,7 +38,3 @@ def main() -> None:
         known = [crystals[i] for i in data.dataset.catalogue.ids[data.split.labelled].tolist()]
         np.savez_compressed(given.folder / f"{name}.npz", **fit_synthetic.fit(known))
         print(f"{name}: {len(known)} crystals", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ import pytest
 
 from sgan_jax import config as configuration
 from sgan_jax.evaluation import trained_views
-from sgan_jax.training import experiment
+from sgan_jax.training import experiment, rendered
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,8 @@ def test_a_distorted_pattern_is_most_like_the_one_that_was_asked_for(small):
     np.testing.assert_array_equal(views(wanted), shown)
 
 
-def test_rendered_patterns_are_the_stored_ones_where_the_instrument_is_theirs(small):
+def test_rendered_patterns_are_the_stored_ones_where_the_instrument_is_theirs(small, monkeypatch):
+    monkeypatch.setattr(rendered, "OWN_SHARE", 0.25)  # of few groups
     config, data = small
     config = config.copy_and_resolve_references()
     config.render.on, config.render.reflections = True, 64
