@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10, help="in one call")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--rows", default="supervised,sgan,feature_matching,pretrain_consistency")
+    parser.add_argument("--rows", default="supervised,sgan,consistency,pretrain_consistency")
     arguments = parser.parse_args()
     study, results = method_steps.load_study(), {}
     for name in arguments.rows.split(","):
