@@ -9,6 +9,7 @@ Array = jax.Array
 OPERATIONS = 24  # of the largest Laue group without the inversion; the others' orders divide it
 
 # Directions that grains lie along, as hkl of the planes that the platelets or needles show.
+C_STAR = np.array([0, 0, 1], np.float32)
 AXES = np.array(
     [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1], [1, -1, 0]],
     np.float32,

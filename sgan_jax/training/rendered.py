@@ -5,6 +5,7 @@ of the same crystal, and `measured.regrid` brings what it finds to the model's g
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -42,7 +43,8 @@ class Ranges:
       strain: of the cell, isotropic, ±.
       zero_shift_deg: of the instrument's 2θ, ±.
       displacement_deg: of the sample, as the shift of peaks at low angles, ±.
-      orientation: March-Dollase r is uniform in 1 ± this.
+      orientation: March-Dollase ln r is uniform between the logarithms of 1 ± this; along c* for
+        half of the crystals, along one of march_dollase.AXES for the others.
       magnetic: highest reflection of magnetic order over the crystal's own, up to this.
       magnetic_share: of the crystals, which are magnets.
       impurity: fraction of the intensity that is two other crystals' of the group.
@@ -135,12 +137,18 @@ def _conditions(key: Array, size: int, ranges: Ranges) -> render.Conditions:
 
 
 def _orientation(key: Array, crystals: Any, most: float) -> Array:
-    """Return the factors [B, R] of preferred orientation along a random axis of low indices."""
+    """Return the factors [B, R] of preferred orientation along a random axis of low indices.
+
+    Layers, and so platelets, lie along c* in most settings; and r is a ratio: as many draws between
+    0.5 and 0.7 as between 1 and 1.4.
+    """
     axis_key, r_key = jax.random.split(key)
     size = len(crystals.strength)
     axes = jnp.asarray(march_dollase.AXES)
-    axis = axes[jax.random.randint(axis_key, (size,), 0, len(axes))]
-    r = jax.random.uniform(r_key, (size,), minval=1.0 - most, maxval=1.0 + most)
+    which = jax.random.randint(axis_key, (size,), 0, 2 * len(axes))
+    axis = jnp.where((which < len(axes))[:, None], axes[which % len(axes)], march_dollase.C_STAR)
+    lowest, highest = math.log(1.0 - most), math.log(1.0 + most)
+    r = jnp.exp(jax.random.uniform(r_key, (size,), minval=lowest, maxval=highest))
     return march_dollase.weights(
         crystals.hkl,
         crystals.d_angstrom,

@@ -102,6 +102,26 @@ def test_magnetic_reflections_come_on_top_of_the_atoms(scene):
     assert (both[own].max(axis=-1) == 1.0).all()
 
 
+def test_half_of_the_grains_lie_along_c_star_as_many_by_a_ratio_as_by_its_inverse():
+    size, lengths = 4000, np.array([3.0, 4.0, 5.0], np.float32)
+    hkl = np.array([[1, 0, 0], [0, 0, 1]], np.int16)
+    crystals = stored_crystals.Crystals(
+        d_angstrom=np.tile(lengths[[0, 2]], (size, 1)),
+        strength=np.ones((size, 2), np.float32),
+        hkl=np.tile(hkl, (size, 1, 1)),
+        reciprocal_metric=np.tile(np.diag(lengths**-2), (size, 1, 1)),
+        rotations=np.tile(np.eye(3, dtype=np.int8), (size, 24, 1, 1)),
+    )
+    across, along = np.asarray(rendered._orientation(jax.random.key(0), crystals, 0.5)).T
+    # Of a triclinic crystal with right angles, r⁻³ along the axis and r^(3/2) across it.
+    of_c_star = np.abs(along * across**2 - 1) < 1e-4
+    assert of_c_star.mean() == pytest.approx(1 / 2 + 1 / 16, abs=0.03)  # 4 standard errors
+    r = across[of_c_star] ** (2 / 3)
+    assert 0.5 <= r.min() < 0.51 and 1.49 < r.max() <= 1.5
+    quarters = np.exp(np.interp([0.25, 0.5, 0.75], [0, 1], np.log([0.5, 1.5])))
+    np.testing.assert_allclose(np.quantile(r, [0.25, 0.5, 0.75]), quarters, rtol=0.06)
+
+
 @pytest.mark.parametrize(
     ("size", "share", "groups"), [(64, 16, 4), (1, 16, 1), (24, 16, 2), (7, 4, 1), (16, 1, 16)]
 )
