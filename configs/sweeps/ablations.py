@@ -1,0 +1,62 @@
+r"""The study's ablations (docs/STUDY.md): one field away from a row each, a quarter of its steps.
+
+`bl`, 5 % labelled, random split, seed 0. They explain and choose nothing.
+
+    NPROC=1 python launch/sweep.py configs/sweeps/ablations.py --parallel=2 \
+        --records=docs/study/ablations --config.data.cif_path=../shared/structures/open_crystals.zip
+    python launch/study.py
+"""
+
+ABLATIONS = {
+    "synthetic": (
+        2_500,
+        {
+            "whole": {},
+            "no_strain": {"augment.strain": 0.0},
+            "no_zero_shift": {"augment.zero_shift_deg": 0.0},
+            "no_views": {"augment.strain": 0.0, "augment.zero_shift_deg": 0.0},
+            "mean_of_weights": {"optim.average_decay": 0.99},
+            "constant_rate": {"optim.schedule": "constant", "optim.warmup_steps": 0},
+            "root_of_intensity": {"model.input_power": 0.5},
+            "adjusted": {"optim.logit_adjustment": 1.0},
+            "no_dropout": {"model.dropout": 0.0},
+            "fewer_crystals": {"data.source": "cif+synthetic:5000"},
+            "known_types": {"data.source": "cif+prototypes:20000"},
+        },
+    ),
+    "augmented": (
+        3_000,
+        {
+            "whole": {},
+            "no_strain": {"augment.strain": 0.0},
+            "no_zero_shift": {"augment.zero_shift_deg": 0.0},
+            "root_of_intensity": {"model.input_power": 0.5},
+        },
+    ),
+    "consistency": (
+        2_500,
+        {
+            "whole": {},
+            "fixed_threshold": {"consistency.thresholds": "fixed"},
+            "global_threshold": {"consistency.thresholds": "global"},
+            "aligned": {"consistency.distribution_alignment": True},
+            "no_fairness": {"consistency.fairness_weight": 0.0},
+            "no_pseudo_labels": {"consistency.weight": 0.0},
+            "only_cell": {
+                f"strong.{view}": 0.0
+                for view in ("broadening_deg", "texture", "impurity", "background", "noise")
+            }
+            | {"strong.missing_deg": 0.0},
+        },
+    ),
+}
+
+
+def runs():
+    """Yield the name, the config file and the overrides of each run."""
+    for row, (steps, changes) in ABLATIONS.items():
+        for name, settings in changes.items():
+            fields = {"train.steps": steps, **settings}
+            if row == "synthetic" and name != "known_types":
+                fields["data.synthetic_statistics"] = "runs/known/bl_05_random.npz"
+            yield f"{row}__{name}", f"configs/study.py:{row}", fields
