@@ -36,5 +36,7 @@ if __name__ == "__main__":
         config.data.update(source="cif", cif_path=str(given.crystals), split=split)
         data = experiment.load_data(config)
         known = [crystals[i] for i in data.dataset.catalogue.ids[data.split.labelled].tolist()]
-        np.savez_compressed(given.folder / f"{name}.npz", **fit_synthetic.fit(known))
+        beside = given.folder / f"{name}.part.npz"
+        np.savez_compressed(beside, **fit_synthetic.fit(known))
+        beside.replace(given.folder / f"{name}.npz")
         print(f"{name}: {len(known)} crystals", flush=True)

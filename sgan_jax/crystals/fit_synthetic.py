@@ -6,8 +6,8 @@ The table holds frequencies, never a crystal: how often groups, elements, pairs 
 arrangements of Wyckoff positions occur, how large atoms are, how near they come, histograms of
 coordinates, and kernel centres of cell shapes. What fewer than `LEAST_SHARED` crystals have in
 common is left out. Two files of crystal ids (the first column) keep the crystals of a test out of
-it: `--only` of those to use, `--leave_out` of those not to. What is made with `--to` serves
-as `data.synthetic_statistics`:
+it: `--only` of those to use, `--leave_out` of those not to (the same compound under another id
+stays in: `--only` is the sure way). What is made with `--to` serves as `data.synthetic_statistics`:
 
     grep -wE "labelled|validation" runs/mine/split.tsv > known.tsv
     python -m sgan_jax.crystals.fit_synthetic --crystals=mine.zip --only=known.tsv --to=known.npz
@@ -146,7 +146,13 @@ def main() -> None:
     to = arguments.to or PATH
     left_out = _ids(arguments.leave_out) if arguments.leave_out else set()
     only = _ids(arguments.only) if arguments.only else None
-    crystals = cif.read_crystals(arguments.crystals, skipped=[])
+    crystals = list(cif.read_crystals(arguments.crystals, skipped=[]))
+    often = collections.Counter(crystal.id for crystal in crystals)
+    if twice := sorted(each for each in only or () if often[each] > 1):
+        parser.error(
+            f"{arguments.crystals} has several crystals {twice[0]}, and --only cannot say which is "
+            "meant; give their files other names"
+        )
     used = [c for c in crystals if c.id not in left_out and (only is None or c.id in only)]
     if unknown := (only or set()) - left_out - {crystal.id for crystal in used}:
         parser.error(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
+from sgan_jax import data_source
 from sgan_jax.crystals import cif, given_prototypes, prototypes, synthetic, synthetic_statistics
 from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.skipped import CifError, SkippedFile
@@ -83,6 +84,12 @@ class CifSource:
         """Count the files; the archive's table of contents is enough."""
         return min(self.count or self._files, self._files)
 
+    @property
+    def origin(self) -> str:
+        """What its crystals' `source` says: the file's name, never that of a kind of made ones."""
+        name = self.path.name
+        return f"{name} (CIF)" if name in data_source.MADE else name
+
     @functools.cached_property
     def _files(self) -> int:
         return sum(1 for _ in cif.cif_members(self.path))
@@ -115,7 +122,7 @@ class CifSource:
             symmetry=self.symmetry,
             b_iso_default=self.b_iso_default,
             skipped=skipped,
-            source=self.path.name,
+            source=self.origin,
         )
         return found, skipped
 

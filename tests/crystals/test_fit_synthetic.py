@@ -93,6 +93,18 @@ def test_ids_that_no_crystal_has_are_an_error(tmp_path, monkeypatch, capsys):
     assert "1 ids" in (said := capsys.readouterr().err) and "salt 3" in said
 
 
+def test_an_id_of_two_crystals_chooses_none(tmp_path, monkeypatch, capsys):
+    twins = [dataclasses.replace(cuprite(), id="salt 3")] * 2
+    monkeypatch.setattr(cif, "read_crystals", lambda path, skipped: iter(twins))
+    (tmp_path / "ids.tsv").write_text("salt 3\n")
+    monkeypatch.setattr(
+        "sys.argv", ["fit", "--crystals=a.zip", f"--only={tmp_path}/ids.tsv", "--to=table.npz"]
+    )
+    with pytest.raises(SystemExit):
+        fit_synthetic.main()
+    assert "several crystals salt 3" in capsys.readouterr().err
+
+
 def test_the_table_in_the_package_is_small_and_whole():
     table = synthetic_statistics.statistics()
     assert synthetic_statistics.PATH.stat().st_size < 300_000

@@ -8,6 +8,7 @@ import tarfile
 import pytest
 from rock_salts import cif_source, rock_salts, write_zip
 
+from sgan_jax import data_source
 from sgan_jax.crystals import prototypes, synthetic
 from sgan_jax.crystals.skipped import CifError
 from sgan_jax.datasets import fingerprints, sources
@@ -43,6 +44,13 @@ def test_fingerprint_of_a_file_is_its_bytes(tmp_path, name):
     assert fingerprints.files_fingerprint(path) == before
     path.write_text("data_b")
     assert fingerprints.files_fingerprint(path) != before
+
+
+@pytest.mark.parametrize("name", ["mine.zip", "synthetic", "prototypes"])
+def test_files_are_never_taken_for_made_crystals(tmp_path, name):
+    source = cif_source(write_zip(tmp_path / name, rock_salts(1)))
+    ((crystal,), _) = source.crystals(next(iter(source.items())))
+    assert name in crystal.source and crystal.source not in data_source.MADE
 
 
 def test_items_of_zip_folder_and_tar_are_the_same(tmp_path):
