@@ -1,15 +1,22 @@
 """Fill the tables of docs/STUDY.md, and draw its figure, from the records in docs/study/.
 
-    python launch/study.py
+    python launch/study.py [--generator_of=runs/table4/bl_05_random_sgan_0]
 
 `launch/sweep.py configs/sweeps/table4.py --records=docs/study` writes a record of each run.
+`--generator_of` draws what a run's generator makes, docs/study/generated.png.
 """
 
+import argparse
 import pathlib
 
-from sgan_jax.evaluation import study_page
+from sgan_jax.evaluation import study_generators, study_page
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--generator_of", type=pathlib.Path, help="a run with a generator")
+    given = parser.parse_args()
+    if given.generator_of:
+        print(f"wrote {study_generators.draw(given.generator_of, DOCS)}")
     print(f"wrote {DOCS / 'STUDY.md'} from {study_page.write(DOCS)} runs")

@@ -102,16 +102,17 @@ def pattern(two_theta_deg: np.ndarray, intensity: np.ndarray, color: str = INK) 
 
 
 def generated_beside_real(
-    two_theta_deg: np.ndarray, generated: np.ndarray, real: np.ndarray
+    two_theta_deg: np.ndarray, generated: Sequence[np.ndarray], real: Sequence[np.ndarray]
 ) -> Figure:
-    """Draw a generated pattern [P] above a real one [P]."""
-    figure, axes = _figure(4.6, 2.4)
-    _draw_pattern(axes, two_theta_deg, generated + 1.15, ROSE)
-    _draw_pattern(axes, two_theta_deg, real, INK)
-    for height, label, color in ((2.15, "generated", ROSE), (1.0, "real", INK)):
-        # On the left, where few crystals reflect.
-        axes.text(two_theta_deg[0], height, label, va="top", color=color, fontsize=9)
-    axes.set_ylim(-0.05, 2.25)
+    """Draw generated patterns [G, P] side by side, each above a real one [G, P]."""
+    figure, every = panels(4.6 * len(generated), 2.4, len(generated))
+    for axes, above, below in zip(every, generated, real, strict=True):
+        _draw_pattern(axes, two_theta_deg, above + 1.15, ROSE)
+        _draw_pattern(axes, two_theta_deg, below, INK)
+        for height, label, color in ((2.15, "generated", ROSE), (1.0, "real", INK)):
+            # On the left, where few crystals reflect.
+            axes.text(two_theta_deg[0], height, label, va="top", color=color, fontsize=9)
+        axes.set_ylim(-0.05, 2.25)
     return figure
 
 

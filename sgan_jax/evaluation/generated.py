@@ -47,9 +47,19 @@ def measures(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
     }
 
 
+def most_similar(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Return int [G], the real pattern [N, P] that correlates best with each generated [G, P]."""
+    return np.argmax(_unit_rows(generated) @ _unit_rows(real).T, axis=1)
+
+
 def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the Euclidean distances [A, B] of patterns [A, P] and [B, P], float64."""
     first, second = first.astype(np.float64), second.astype(np.float64)
     squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None, :]
     squared -= 2.0 * first @ second.T
     return np.sqrt(np.maximum(squared, 0.0))  # rounding may leave it a little below 0
+
+
+def _unit_rows(rows: np.ndarray) -> np.ndarray:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sgan_jax.evaluation import figures, page, robustness_figure
+from sgan_jax.evaluation.generated import most_similar
 
 # (title, in per cent?, [(kind, key, label)]): drawn where metrics.jsonl has the key.
 CURVES = (
@@ -187,10 +188,9 @@ def generated_pictures(
     """Return a picture for each generated pattern, above the most similar real one (by cosine)."""
     if generated is None or real is None or not len(real):
         return []
-    similarity = _unit_rows(generated) @ _unit_rows(real).T
     return [
-        figures.svg_data_uri(figures.generated_beside_real(two_theta_deg, pattern, real[nearest]))
-        for pattern, nearest in zip(generated, similarity.argmax(axis=1), strict=True)
+        figures.svg_data_uri(figures.generated_beside_real(two_theta_deg, [pattern], [like_it]))
+        for pattern, like_it in zip(generated, real[most_similar(generated, real)], strict=True)
     ]
 
 
@@ -200,11 +200,6 @@ def robustness_curves(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         {**curve, "picture": figures.svg_data_uri(robustness_figure.accuracy_over_levels(curve))}
         for curve in (found["curves"] if found else ())
     ]
-
-
-def _unit_rows(rows: np.ndarray) -> np.ndarray:
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
 
 
 def config_rows(config: Mapping[str, Any], reference: Mapping[str, Any]) -> list[dict]:

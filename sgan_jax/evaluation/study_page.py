@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sgan_jax.evaluation import accuracy_figure, figures, study
+from sgan_jax.evaluation import accuracy_figure, figures, study, study_generators
 from sgan_jax.study_rows import ROWS
 
 PERCENTS = (5, 10, 25, 50)
@@ -43,6 +43,7 @@ def write(docs: pathlib.Path) -> int:
     for name in ("trials", "ablations"):
         page = study.fill(page, name, study.changes_table(study.read_all(docs / "study" / name)))
     page = study.fill(page, "confusion", _confusion(cells, docs))
+    page = study.fill(page, "generators", study_generators.table(cells, TITLES_OF_ROWS))
     path.write_text(page)
     panels = [accuracy_figure.Panel(title, series(cells, task)) for task, title in TITLES.items()]
     figure = accuracy_figure.accuracy_over_labelled(panels)

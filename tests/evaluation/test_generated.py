@@ -41,6 +41,14 @@ def test_a_collapsed_generator_is_seen_and_a_perfect_one_is_like_the_real():
     assert bad["nearest_real"] < 1.1 * bad["nearest_other_real"]
 
 
+def test_most_similar_is_the_highest_correlation_whatever_the_scale():
+    rng = np.random.default_rng(2)
+    real = rng.random((8, 30))
+    fake = 0.2 + 3 * real[[5, 0]] + 0.1 * rng.random((2, 30))
+    expected = [np.argmax([np.corrcoef(one, other)[0, 1] for other in real]) for one in fake]
+    assert generated.most_similar(fake, real).tolist() == expected == [5, 0]
+
+
 def test_too_few_patterns_are_refused():
     with pytest.raises(ValueError, match="1 generated and 9 real patterns; give 2 and 6"):
         generated.measures(np.zeros((1, 4)), np.zeros((9, 4)))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sgan_jax.evaluation import study
+from sgan_jax.evaluation import study, study_generators
 
 
 def write(folder, name, **record):
@@ -53,6 +53,20 @@ def test_trials_are_told_by_what_they_change_and_by_validation_alone(tmp_path):
         "| `sgan` | the row's | 7 | 25.0 |",
     ]
     assert study.changes_table([]) == "Not run yet."
+
+
+def test_generators_are_told_by_the_mean_of_their_seeds(tmp_path):
+    kinds = ("nearest_real", "nearest_other_real", "diversity", "real_diversity", "density")
+    for seed, value in enumerate((1.0, 2.0)):
+        measures = dict.fromkeys(kinds, value) | {"coverage": 0.25}
+        write(tmp_path, f"a{seed}", row="sgan", seed=seed, generator=measures)
+    write(tmp_path, "b", row="supervised", seed=0)
+    rows = {"supervised": "1", "sgan": "3 SGAN"}
+    assert study_generators.table(study.read(tmp_path), rows).splitlines()[2:] == [
+        "| 3 SGAN (2) | 1.50 | 1.50 | 1.50 | 0.25 |",
+        "| real patterns | 1.50 | 1.50 | 1 | 1 |",
+    ]
+    assert study_generators.table({}, rows) == "Generators: not run."
 
 
 def test_a_page_is_filled_between_its_marks_and_again():
