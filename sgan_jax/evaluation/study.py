@@ -99,14 +99,17 @@ def table(
     return "\n".join(lines)
 
 
-def changes_table(runs: Runs) -> str:
+def changes_table(runs: Runs, tested: bool = False) -> str:
     """Return a Markdown table of runs that differ in single settings, by validation accuracy.
 
-    The test part has no column: such runs are for choices.
+    Args:
+      runs: of `read_all`.
+      tested: the test part has a column, too: only where nothing is chosen by these runs.
     """
     if not runs:
         return "Not run yet."
-    lines = ["| row | settings of its own | steps | validation, % |", "|---|---|---|---|"]
+    titles = ("row", "settings of its own", "steps", "validation, %", *["test, %"] * tested)
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for run in runs:
         changed = [
             word.removeprefix("--config.")
@@ -114,8 +117,9 @@ def changes_table(runs: Runs) -> str:
             if word.startswith("--config.") and not word.split("=")[0].endswith(_SAME_IN_ALL)
         ]
         settings = ", ".join(f"`{word}`" for word in changed) or "the row's"
-        accuracy = f"{100 * run['validation_top1']:.1f}"
-        lines.append(f"| `{run['row']}` | {settings} | {run['steps']} | {accuracy} |")
+        numbers = [run["validation_top1"], *[run["top1"]] * tested]
+        texts = " | ".join(f"{100 * number:.1f}" for number in numbers)
+        lines.append(f"| `{run['row']}` | {settings} | {run['steps']} | {texts} |")
     return "\n".join(lines)
 
 

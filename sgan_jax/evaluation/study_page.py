@@ -40,8 +40,9 @@ def write(docs: pathlib.Path) -> int:
         page = study.fill(page, f"{split} table", study.table(cells, TITLES_OF_ROWS, columns))
     page = study.fill(page, "paper table", paper_table(cells))
     page = study.fill(page, "bars", bars_table(cells))
-    for name in ("trials", "ablations"):
-        page = study.fill(page, name, study.changes_table(study.read_all(docs / "study" / name)))
+    for name, tested in (("trials", False), ("ablations", True)):
+        runs = study.read_all(docs / "study" / name)
+        page = study.fill(page, name, study.changes_table(runs, tested))
     page = study.fill(page, "confusion", _confusion(cells, docs))
     page = study.fill(page, "generators", study_generators.table(cells, TITLES_OF_ROWS))
     path.write_text(page)

@@ -52,6 +52,10 @@ def test_trials_are_told_by_what_they_change_and_by_validation_alone(tmp_path):
         "| `sgan` | `optim.learning_rate=0.0003` | 7 | 50.0 |",
         "| `sgan` | the row's | 7 | 25.0 |",
     ]
+    assert study.changes_table(study.read_all(tmp_path), tested=True).splitlines()[2:] == [
+        "| `sgan` | `optim.learning_rate=0.0003` | 7 | 50.0 | 10.0 |",
+        "| `sgan` | the row's | 7 | 25.0 | 90.0 |",
+    ]
     assert study.changes_table([]) == "Not run yet."
 
 
