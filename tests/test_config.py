@@ -30,7 +30,7 @@ def test_every_file_is_a_valid_lab_book_page(path):
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("measured", ("sg", "sg_magnetic", "sg_broad", "bl", "sg_plain")),
+        ("measured", ("sg", "sg_magnetic", "sg_broad", "sg_oriented", "bl", "sg_plain")),
         ("synthetic", [f"{t}_{s}" for t in ("bl", "sg") for s in ("synthetic", "real", "both")]),
     ],
 )
@@ -42,6 +42,13 @@ def test_every_experiment_that_a_page_names_is_valid(name, kinds):
         assert f"`{kind}`" in page or (name == "synthetic" and kind.startswith("sg_"))
     with pytest.raises(KeyError):
         load(name, "sg_nothing")
+
+
+@pytest.mark.parametrize("task", ["bl", "sg"])
+def test_the_best_is_a_row_of_the_study(task):
+    best, (row, _) = load("best", task)[0], load("study", "synthetic")
+    row.task.name = task
+    assert configuration.differences(row, best) == []
 
 
 @pytest.mark.parametrize(("task", "percent"), TABLE)
