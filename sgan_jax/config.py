@@ -151,6 +151,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             then="supervised",  # or 'consistency'
         ),
         model=dict(
+            input_noise=0.0,  # in training, standard deviation up to this; an SGAN's instance noise
             input_power=1.0,  # of the intensities the network sees; 0.5: weak peaks count more
             stem_pool=True,  # the paper's max pool after the stem; released program: none
             projection_shortcuts=False,  # released program: in every block, not the first only

@@ -83,6 +83,7 @@ RANGES = {
     "render.background_left": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
     "render.noise": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
     "render.missing_deg": ("0 to 40 degrees", lambda x: 0 <= x <= 40),
+    "model.input_noise": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
     "model.input_power": ("above 0 to 2", lambda x: 0 < x <= 2),
     "model.dropout": ("0 or more and below 1", lambda x: 0 <= x < 1),
     "optim.learning_rate": ("above 0", lambda x: x > 0),

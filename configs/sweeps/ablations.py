@@ -33,6 +33,7 @@ ABLATIONS = {
             "root_of_intensity": {"model.input_power": 0.5},
         },
     ),
+    "sgan": (725, {"whole": {}, "noise": {"model.input_noise": 0.1}}),
     "consistency": (
         2_500,
         {
