@@ -1,4 +1,4 @@
-"""Fill the tables of docs/STUDY.md, and draw its figure, from the records in docs/study/.
+"""Fill docs/STUDY.md and README.md, and draw figures, from the records in docs/study/.
 
     python launch/study.py [--generator_of=runs/table4/bl_05_random_sgan_0]
 
@@ -11,7 +11,8 @@ import pathlib
 
 from sgan_jax.evaluation import study_generators, study_page
 
-DOCS = pathlib.Path(__file__).parents[1] / "docs"
+README = pathlib.Path(__file__).parents[1] / "README.md"
+DOCS = README.parent / "docs"
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -19,4 +20,4 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.generator_of:
         print(f"wrote {study_generators.draw(given.generator_of, DOCS)}")
-    print(f"wrote {DOCS / 'STUDY.md'} from {study_page.write(DOCS)} runs")
+    print(f"wrote {DOCS / 'STUDY.md'} from {study_page.write(README, DOCS)} runs")

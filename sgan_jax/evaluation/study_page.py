@@ -1,4 +1,4 @@
-"""docs/STUDY.md: its tables, its bars and its figure, from the records in docs/study/."""
+"""docs/STUDY.md and README's first table: numbers and pictures from the records in docs/study/."""
 
 import pathlib
 import statistics
@@ -18,6 +18,9 @@ PAPER = {  # Table 4 of the paper, %
     ("sg", "supervised"): (54, 61, 68, 75),
     ("sg", "SGAN"): (60, 65, 72, 78),
 }
+# README's table: the rows that matter, and the first columns.
+FIRST_ROWS = ("supervised", "augmented", "sgan", "consistency", "synthetic")
+FIRST_COLUMNS = (("bl", "random", 5), ("bl", "random", 10), ("sg", "random", 5))
 # What counts: (task, percent, row that should be above, the other row, by how many points).
 BARS = (
     ("bl", 5, "sgan", "supervised", 3),
@@ -30,8 +33,8 @@ BARS = (
 )
 
 
-def write(docs: pathlib.Path) -> int:
-    """Write the page and the picture in a folder; return of how many runs they tell."""
+def write(readme: pathlib.Path, docs: pathlib.Path) -> int:
+    """Write the page, its pictures and README's table; return of how many runs they tell."""
     cells = study.read(docs / "study")
     path = docs / "STUDY.md"
     page = path.read_text()
@@ -46,6 +49,9 @@ def write(docs: pathlib.Path) -> int:
     page = study.fill(page, "confusion", _confusion(cells, docs))
     page = study.fill(page, "generators", study_generators.table(cells, TITLES_OF_ROWS))
     path.write_text(page)
+    rows = {name: TITLES_OF_ROWS[name].lstrip("0123456789 ") for name in FIRST_ROWS}
+    first = study.table(cells, rows, FIRST_COLUMNS)
+    readme.write_text(study.fill(readme.read_text(), "study table", first))
     panels = [accuracy_figure.Panel(title, series(cells, task)) for task, title in TITLES.items()]
     figure = accuracy_figure.accuracy_over_labelled(panels)
     (docs / "study").mkdir(exist_ok=True)
