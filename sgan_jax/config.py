@@ -151,7 +151,6 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             then="supervised",  # or 'consistency'
         ),
         model=dict(
-            input_noise=0.0,  # in training, standard deviation up to this; an SGAN's instance noise
             input_power=1.0,  # of the intensities the network sees; 0.5: weak peaks count more
             stem_pool=True,  # the paper's max pool after the stem; released program: none
             projection_shortcuts=False,  # released program: in every block, not the first only
@@ -160,6 +159,8 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         ),
         gan=dict(
             real_fake_head=False,  # released program: a second head and BCE, not D = Z / (Z + 1)
+            noise=0.0,  # on unlabelled and generated patterns, standard deviation up to this
+            start=0.5,  # what an untrained generator makes at every angle; its sigmoid at 0
             soft_labels=False,  # released program, of that head: 0-0.2 and 0.8-1, once an epoch
             optimizers="two",  # discriminator, generator; 'three': the released program's
         ),

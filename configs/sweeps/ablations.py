@@ -33,7 +33,7 @@ ABLATIONS = {
             "root_of_intensity": {"model.input_power": 0.5},
         },
     ),
-    "sgan": (725, {"whole": {}, "noise": {"model.input_noise": 0.1}}),
+    "sgan": (725, {"whole": {}, "noise": {"gan.noise": 0.1, "gan.start": 0.02}}),
     "consistency": (
         2_500,
         {

@@ -1,5 +1,7 @@
 """Generator: latent z to a pattern of 3041 points, by transposed convolutions (section 2.4)."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -41,6 +43,7 @@ class Generator(nn.Module):
     all devices. Parameters, statistics and patterns are float32 with any `dtype`.
     """
 
+    start: float = 0.5  # what an untrained one makes at every angle, nearly
     axis_name: str | None = None
     dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and what lies between layers
 
@@ -53,4 +56,5 @@ class Generator(nn.Module):
             norm = batch_norm.LeakyBatchNorm(self.axis_name, name=f"batch_norm{i}")
             x = norm(x, train=train)
         x = TransposedConv(1, LAST_KERNEL, 1, name=f"conv{len(HIDDEN) + 1}")(x)
-        return jax.nn.sigmoid(x[:, :, 0].astype(jnp.float32))
+        level = math.log(self.start / (1.0 - self.start))
+        return jax.nn.sigmoid(x[:, :, 0].astype(jnp.float32) + level)

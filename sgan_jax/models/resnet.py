@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from sgan_jax.models import activations, convolution, input_noise, layers, stem
+from sgan_jax.models import activations, convolution, layers, stem
 from sgan_jax.models.dropout import Dropout
 
 Array = jax.Array
@@ -77,7 +77,6 @@ class ResNet1D(nn.Module):
     """
 
     classes: int
-    input_noise: float = 0.0  # highest standard deviation, in training
     input_power: float = 1.0  # of the intensities: 0.5 makes weak peaks count more
     stem_pool: bool = True
     projection_shortcuts: bool = False  # in every block, not a stage's first only
@@ -88,8 +87,6 @@ class ResNet1D(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> DiscriminatorOutput:
         """Classify patterns [B, P]."""
-        if train and self.input_noise:
-            x = input_noise.noisy(self.make_rng("dropout"), x, self.input_noise)
         if self.input_power != 1.0:
             # Not at 0, where the slope of a root is infinite.
             x = jnp.maximum(x, 1e-6) ** self.input_power

@@ -27,7 +27,6 @@ def make_classifier(config: ml_collections.ConfigDict, classes: int) -> resnet.R
     """Return the network that tells classes apart: the discriminator where there is a generator."""
     return resnet.ResNet1D(
         classes,
-        input_noise=config.model.input_noise,
         input_power=config.model.input_power,
         stem_pool=config.model.stem_pool,
         projection_shortcuts=config.model.projection_shortcuts,

@@ -181,7 +181,9 @@ def make_networks(config: ml_collections.ConfigDict, classes: int) -> state.Netw
     with_generator = config.method in config_rules.WITH_GENERATOR
     return state.Networks(
         discriminator,
-        generators.Generator(state.AXIS, config.model.dtype) if with_generator else None,
+        generators.Generator(config.gan.start, state.AXIS, config.model.dtype)
+        if with_generator
+        else None,
     )
 
 

@@ -8,7 +8,7 @@ import optax
 from flax import linen as nn
 from jax import lax
 
-from sgan_jax.training import messages, sgan_step, steps
+from sgan_jax.training import instance_noise, messages, sgan_step, steps
 from sgan_jax.training.augment import Augment
 from sgan_jax.training.state import AXIS, Networks, SganState, step_key
 
@@ -16,13 +16,19 @@ Array = jax.Array
 
 
 def make_feature_matching_step(
-    discriminator: nn.Module, generator: nn.Module, txs: Networks, latent: int, augment: Augment
+    discriminator: nn.Module,
+    generator: nn.Module,
+    txs: Networks,
+    latent: int,
+    augment: Augment,
+    *,
+    noise: float = 0.0,
 ) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
     """Make the step: the discriminator descends the paper's eq. 3, the generator a distance.
 
     It is || mean f(x_unlab) - mean f(G(z)) ||², f the features before the class head, means over
     the batch of all devices (Salimans et al., NeurIPS 2016, section 3.1). Both move at once, each
-    against the other as it was.
+    against the other as it was. Unlabelled and generated patterns have `noise` (`instance_noise`).
     """
 
     def feature_matching_step(
@@ -39,7 +45,10 @@ def make_feature_matching_step(
         )
 
         def eq_3(params):
-            patterns = jnp.concatenate([*real, generated])
+            unlabelled_and_generated = instance_noise.noisy(
+                instance_noise.noise_key(state), jnp.concatenate([real[1], generated]), noise
+            )
+            patterns = jnp.concatenate([real[0], unlabelled_and_generated])
             output = steps.discriminate(discriminator, params, patterns, dropout_key)
             parts = [jax.tree.map(lambda a, i=i: a[i : i + size], output) for i in part_starts]
             loss = sgan_step.discriminator_loss(*parts, batch["labels"])
@@ -47,7 +56,8 @@ def make_feature_matching_step(
 
         def distance(generated):
             params = state.params.discriminator
-            fake = steps.discriminate(discriminator, params, generated, fake_key)
+            patterns = instance_noise.noisy(fake_key, generated, noise)
+            fake = steps.discriminate(discriminator, params, patterns, fake_key)
             return feature_distance(unlabelled.features, fake.features)
 
         part_starts = (0, size, 2 * size)

@@ -170,6 +170,7 @@ def _sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
         txs,
         generators.LATENT,
         views.make_first_views(config, given.two_theta_deg, given.layout),
+        noise=config.gan.noise,
     )
     return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
 
@@ -181,6 +182,7 @@ def _feature_matching(config: ml_collections.ConfigDict, given: Given) -> Traini
         txs,
         generators.LATENT,
         views.make_first_views(config, given.two_theta_deg, given.layout),
+        noise=config.gan.noise,
     )
     return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
 

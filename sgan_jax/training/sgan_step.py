@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from sgan_jax.models import losses
 from sgan_jax.models.resnet import DiscriminatorOutput
-from sgan_jax.training import messages, steps
+from sgan_jax.training import instance_noise, messages, steps
 from sgan_jax.training.augment import Augment
 from sgan_jax.training.state import Networks, SganState, step_key
 
@@ -21,14 +21,21 @@ LOWEST_LOGIT = -40.0
 
 
 def make_sgan_step(
-    discriminator: nn.Module, generator: nn.Module, txs: Networks, latent: int, augment: Augment
+    discriminator: nn.Module,
+    generator: nn.Module,
+    txs: Networks,
+    latent: int,
+    augment: Augment,
+    *,
+    noise: float = 0.0,
 ) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
     """Make the paper's step: both networks move at once, each against the other as it was.
 
     One batch of latents makes the generated patterns of both objectives, eq. 3 and eq. 2; the
     generator's running statistics are updated by that one pass. The discriminator sees labelled,
     unlabelled and generated patterns in one pass (nothing in it mixes examples), with D = Z/(Z+1),
-    or with its real/fake head where it has one.
+    or with its real/fake head where it has one; unlabelled and generated ones with `noise`
+    (`instance_noise`).
 
     Both objectives depend on a generated pattern x through one logit r alone, D = sigmoid(r):
         d(-log(1 - D))/dx =  D       dr/dx   (discriminator)
@@ -43,7 +50,10 @@ def make_sgan_step(
         z = steps.draw_latents(latent_key, size, latent)
 
         def objective(params, generated):
-            patterns = jnp.concatenate([*real, generated])
+            unlabelled_and_generated = instance_noise.noisy(
+                instance_noise.noise_key(state), jnp.concatenate([real[1], generated]), noise
+            )
+            patterns = jnp.concatenate([real[0], unlabelled_and_generated])
             output = steps.discriminate(discriminator, params, patterns, dropout_key)
             parts = [jax.tree.map(lambda a, i=i: a[i : i + size], output) for i in part_starts]
             loss = discriminator_loss(*parts, batch["labels"])

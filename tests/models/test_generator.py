@@ -23,6 +23,14 @@ def test_generates_the_instruments_points_between_zero_and_one():
     assert set(updates) == {"batch_stats"}
 
 
+def test_an_untrained_one_makes_about_the_same_everywhere_what_it_is_told_to():
+    z = jax.random.normal(jax.random.key(1), (8, generator.LATENT))
+    for start in (0.5, 0.02):
+        model = generator.Generator(start)
+        x = np.asarray(model.apply(variables(), z, train=True, mutable=["batch_stats"])[0])
+        np.testing.assert_allclose(np.median(x), start, rtol=0.2)
+
+
 def test_transposed_convolution_spreads_each_point_by_its_kernel():
     layer = generator.TransposedConv(features=2, kernel_size=5, stride=3)
     x = jax.random.normal(jax.random.key(1), (1, 4, 3))

@@ -1,0 +1,29 @@
+"""Noise on what a discriminator calls real or generated, so that it cannot tell them too easily.
+
+A generator's patterns never have the exact zeros that simulated ones have between peaks. A
+discriminator then needs to look at nothing else, is always right, and teaches neither the generator
+nor itself anything. With noise on both, their distributions overlap (Sønderby et al., ICLR 2017,
+section 3.3; Arjovsky & Bottou, ICLR 2017, section 3).
+"""
+
+import jax
+
+from sgan_jax.training.state import TrainState, step_key
+
+Array = jax.Array
+
+_NOISE = 2**32 - 1  # folded into a step's key, whose other uses are splits of it
+
+
+def noise_key(state: TrainState) -> Array:
+    """Return the key of this step's noise; call it inside a mapped step."""
+    return jax.random.fold_in(step_key(state), _NOISE)
+
+
+def noisy(key: Array, patterns: Array, most: float) -> Array:
+    """Return patterns [B, P] with Gaussian noise of a standard deviation in [0, most] for each."""
+    if not most:
+        return patterns
+    deviation_key, noise_key = jax.random.split(key)
+    deviation = jax.random.uniform(deviation_key, (len(patterns), 1), maxval=most)
+    return patterns + deviation * jax.random.normal(noise_key, patterns.shape)
