@@ -3,7 +3,7 @@
     python launch/study.py [--generator_of=runs/table4/bl_05_random_sgan_0]
 
 `launch/sweep.py configs/sweeps/table4.py --records=docs/study` writes a record of each run.
-`--generator_of` draws what a run's generator makes, docs/study/generated.png.
+`--generator_of` draws what a run's generator makes, docs/study/generated_RUN.png.
 """
 
 import argparse

@@ -15,6 +15,8 @@ SHOWN = 3  # patterns
 def draw(workdir: pathlib.Path, docs: pathlib.Path) -> pathlib.Path:
     """Draw patterns of a run's generator, each above the real one that is most like it.
 
+    The generator is that of the last step, whichever classifier was the best; returns the file.
+
     Raises:
       ValueError: the run has no generator.
     """
@@ -31,7 +33,7 @@ def draw(workdir: pathlib.Path, docs: pathlib.Path) -> pathlib.Path:
     figure = figures.generated_beside_real(
         data.instrument.two_theta_deg, list(made), list(real[generated.most_similar(made, real)])
     )
-    path = docs / "study/generated.png"
+    path = docs / f"study/generated_{workdir.name}.png"
     figure.savefig(path, dpi=110)
     return path
 
