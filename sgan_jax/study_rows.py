@@ -21,6 +21,7 @@ class Row(NamedTuple):
 
 _VIEWS = {"augment.strain": 0.03, "augment.zero_shift_deg": 0.1}
 _GENERATOR = {"optim.generator_learning_rate": 3e-4}
+_NOISE = {"gan.noise": 0.1, "gan.start": 0.02}
 _RELEASED = _GENERATOR | {
     "gan.real_fake_head": True,
     "gan.soft_labels": True,
@@ -38,6 +39,7 @@ ROWS = {
     "supervised": Row("1 supervised, as the paper", "supervised", 12_000, {}),
     "augmented": Row("2 supervised with views: the control", "supervised", 12_000, _VIEWS),
     "sgan": Row("3 SGAN, the paper's equations", "sgan", 2_900, _GENERATOR),
+    "sgan_noise": Row("3 ... with instance noise", "sgan", 2_900, _GENERATOR | _NOISE),
     "sgan_views": Row("3 ... with views", "sgan", 2_900, _GENERATOR | _VIEWS),
     "released": Row("4 SGAN as the released program", "sgan", 2_800, _RELEASED),
     "released_views": Row("4 ... with views", "sgan", 2_800, _RELEASED | _VIEWS),

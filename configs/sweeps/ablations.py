@@ -33,7 +33,16 @@ ABLATIONS = {
             "root_of_intensity": {"model.input_power": 0.5},
         },
     ),
-    "sgan": (725, {"whole": {}, "noise": {"gan.noise": 0.1, "gan.start": 0.02}}),
+    "sgan_noise": (
+        725,
+        {
+            "whole": {},
+            "no_noise": {"gan.noise": 0.0},
+            "less_noise": {"gan.noise": 0.03},
+            "start_at_half": {"gan.start": 0.5},
+            "mean_of_weights": {"optim.average_decay": 0.99},
+        },
+    ),
     "consistency": (
         2_500,
         {

@@ -16,6 +16,7 @@ ROWS = (
     "supervised",
     "augmented",
     "sgan",
+    "sgan_noise",
     "consistency",
     "synthetic",
     "synthetic_consistency",
@@ -27,7 +28,7 @@ ROWS = (
     "feature_matching",
     "released",
 )
-FEW = ("supervised", "augmented", "sgan", "consistency", "synthetic", "synthetic_consistency")
+FEW = ("supervised", "augmented", "sgan", "sgan_noise", "consistency", "synthetic")
 SEEDS = (0, 1, 2)
 
 

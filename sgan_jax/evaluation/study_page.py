@@ -19,12 +19,14 @@ PAPER = {  # Table 4 of the paper, %
     ("sg", "SGAN"): (60, 65, 72, 78),
 }
 # README's table: the rows that matter, and the first columns.
-FIRST_ROWS = ("supervised", "augmented", "sgan", "consistency", "synthetic")
+FIRST_ROWS = ("supervised", "augmented", "sgan", "sgan_noise", "synthetic")
 FIRST_COLUMNS = (("bl", "random", 5), ("bl", "random", 10), ("sg", "random", 5))
 # What counts: (task, percent, row that should be above, the other row, by how many points).
 BARS = (
     ("bl", 5, "sgan", "supervised", 3),
+    ("bl", 5, "sgan_noise", "supervised", 3),
     ("bl", 5, "best", "sgan", 3),
+    ("bl", 5, "best", "sgan_noise", 3),
     ("bl", 5, "best", "augmented", 2),
     ("bl", 10, "best", "sgan", 2),
     ("sg", 5, "sgan", "supervised", 0),
