@@ -14,7 +14,7 @@ from sgan_jax import config
 
 
 def get_config(method: str = "supervised"):
-    """Return the settings of the README's table."""
+    """Return the settings of the README's run with 90 % labelled."""
     experiment = config.base("bl", 90, method)
     experiment.data.source = "cif"
     experiment.data.cif_path = "open_crystals.zip"  # give the path of yours

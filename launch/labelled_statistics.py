@@ -29,7 +29,7 @@ if __name__ == "__main__":
     chosen = [name for name in names if re.search(given.only, name)]
     if not chosen:
         parser.error(f"no name of {', '.join(names)} has {given.only!r} in it")
-    crystals = {crystal.id: crystal for crystal in cif.read_crystals(given.crystals, skipped=[])}
+    crystals = fit_synthetic.by_id(cif.read_crystals(given.crystals, skipped=[]))
     for name in chosen:
         task, percent, split = name.split("_", 2)
         config = configuration.base(task, int(percent), "supervised")

@@ -112,7 +112,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             strain=0.03,  # isotropic, of the cell, ±: symmetry does not depend on its size
             zero_shift_deg=0.3,  # of 2θ, ±: a badly aligned instrument
             displacement_deg=0.1,  # of the sample, ±: about 0.5 mm at the usual distances
-            orientation=0.3,  # March-Dollase r in 1 ± this, ln r evenly: plates or needles in a can
+            orientation=0.3,  # March-Dollase r in 1 ± this, ln r evenly; of half of them along c*
             magnetic=0.0,  # highest magnetic reflection over the crystal's own, up to this
             magnetic_share=0.2,  # crystals that are magnets below their ordering temperature
             impurity=0.3,  # of the intensity, up to two other crystals': what a sample may hold

@@ -1,4 +1,4 @@
-r"""The study's ablations (docs/STUDY.md): one field away from a row each, a quarter of its steps.
+r"""The study's ablations (docs/STUDY.md): one thing away from a row each, a quarter of its steps.
 
 `bl`, 5 % labelled, random split, seed 0. They explain and choose nothing.
 
@@ -7,6 +7,7 @@ r"""The study's ablations (docs/STUDY.md): one field away from a row each, a qua
     python launch/study.py
 """
 
+INTENSITY_VIEWS = ("broadening_deg", "texture", "impurity", "background", "noise", "missing_deg")
 ABLATIONS = {
     "synthetic": (
         2_500,
@@ -51,12 +52,8 @@ ABLATIONS = {
             "global_threshold": {"consistency.thresholds": "global"},
             "aligned": {"consistency.distribution_alignment": True},
             "no_fairness": {"consistency.fairness_weight": 0.0},
-            "no_pseudo_labels": {"consistency.weight": 0.0},
-            "only_cell": {
-                f"strong.{view}": 0.0
-                for view in ("broadening_deg", "texture", "impurity", "background", "noise")
-            }
-            | {"strong.missing_deg": 0.0},
+            "no_pseudo_labels": {"consistency.weight": 0.0, "consistency.fairness_weight": 0.0},
+            "only_shifts": {f"strong.{view}": 0.0 for view in INTENSITY_VIEWS},
         },
     ),
 }

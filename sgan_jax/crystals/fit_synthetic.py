@@ -147,12 +147,10 @@ def main() -> None:
     left_out = _ids(arguments.leave_out) if arguments.leave_out else set()
     only = _ids(arguments.only) if arguments.only else None
     crystals = list(cif.read_crystals(arguments.crystals, skipped=[]))
-    often = collections.Counter(crystal.id for crystal in crystals)
-    if twice := sorted(each for each in only or () if often[each] > 1):
-        parser.error(
-            f"{arguments.crystals} has several crystals {twice[0]}, and --only cannot say which is "
-            "meant; give their files other names"
-        )
+    try:
+        by_id(crystal for crystal in crystals if crystal.id in (only or ()))
+    except ValueError as error:
+        parser.error(f"{arguments.crystals}: {error}")
     used = [c for c in crystals if c.id not in left_out and (only is None or c.id in only)]
     if unknown := (only or set()) - left_out - {crystal.id for crystal in used}:
         parser.error(
@@ -163,6 +161,20 @@ def main() -> None:
     with to.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **table)
     print(f"{to}: {to.stat().st_size} bytes, {table['group_counts'].sum()} crystals")
+
+
+def by_id(crystals: Iterable[Crystal]) -> dict[str, Crystal]:
+    """Return crystals by their ids.
+
+    Raises:
+      ValueError: two have one id, which then cannot say which of them is meant.
+    """
+    found: dict[str, Crystal] = {}
+    for crystal in crystals:
+        if crystal.id in found:
+            raise ValueError(f"several crystals are {crystal.id}; give their files other names")
+        found[crystal.id] = crystal
+    return found
 
 
 def _ids(path: pathlib.Path) -> set[str]:

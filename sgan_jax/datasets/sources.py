@@ -78,7 +78,10 @@ class CifSource:
             "symmetry": self.symmetry,
             "b_iso_default": self.b_iso_default,
             "reader_version": READER_VERSION,
-        } | ({"count": self.count} if self.count else {})
+            # Of these names alone, whose crystals were once taken for made ones.
+            **({"origin": self.origin} if self.origin != self.path.name else {}),
+            **({"count": self.count} if self.count else {}),
+        }
 
     def __len__(self) -> int:
         """Count the files; the archive's table of contents is enough."""

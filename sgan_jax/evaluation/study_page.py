@@ -18,6 +18,7 @@ PAPER = {  # Table 4 of the paper, %
     ("sg", "supervised"): (54, 61, 68, 75),
     ("sg", "SGAN"): (60, 65, 72, 78),
 }
+SEEDS = 3  # of a cell, at least
 # README's table: the rows that matter, and the first columns.
 FIRST_ROWS = ("supervised", "augmented", "sgan", "sgan_noise", "synthetic")
 FIRST_COLUMNS = (("bl", "random", 5), ("bl", "random", 10), ("sg", "random", 5))
@@ -104,12 +105,16 @@ def bars_table(cells: study.Cells) -> str:
         of = {name: cells.get((name, task, "random", percent), ()) for name in ROWS}
         name = best(of) if row == "best" else row
         found = study.difference(of.get(name, ()), of[other])
-        if found is None:
+        if name == other:
+            measured, verdict = "the same row", "not met"
+        elif found is None:
             measured, verdict = "not run", ""
         else:
             measured = f"{100 * found.value:+.1f} ± {100 * found.error:.1f}"
             met = found.is_clear() and found.value >= points / 100
             verdict = "met" if met else "not met"
+            if (least := min(len(of[name]), len(of[other]))) < SEEDS:
+                verdict += f" so far ({least} seeds)"
         title = f"best (`{name}`)" if row == "best" and name else row
         lines.append(
             f"| `{task}` | {percent} % | {title} - {other} | {points} | {measured} | {verdict} |"

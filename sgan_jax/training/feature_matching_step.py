@@ -56,8 +56,9 @@ def make_feature_matching_step(
 
         def distance(generated):
             params = state.params.discriminator
-            patterns = instance_noise.noisy(fake_key, generated, noise)
-            fake = steps.discriminate(discriminator, params, patterns, fake_key)
+            noise_key, dropout_key = instance_noise.noise_key(state), fake_key
+            patterns = instance_noise.noisy(jax.random.fold_in(noise_key, 1), generated, noise)
+            fake = steps.discriminate(discriminator, params, patterns, dropout_key)
             return feature_distance(unlabelled.features, fake.features)
 
         part_starts = (0, size, 2 * size)

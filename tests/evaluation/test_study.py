@@ -62,13 +62,13 @@ def test_trials_are_told_by_what_they_change_and_by_validation_alone(tmp_path):
 def test_generators_are_told_by_the_mean_of_their_seeds(tmp_path):
     kinds = ("nearest_real", "nearest_other_real", "diversity", "real_diversity", "density")
     for seed, value in enumerate((1.0, 2.0)):
-        measures = dict.fromkeys(kinds, value) | {"coverage": 0.25}
+        measures = {kind: value + place for place, kind in enumerate(kinds)} | {"coverage": 0.25}
         write(tmp_path, f"a{seed}", row="sgan", seed=seed, generator=measures)
     write(tmp_path, "b", row="supervised", seed=0)
     rows = {"supervised": "1", "sgan": "3 SGAN"}
     assert study_generators.table(study.read(tmp_path), rows).splitlines()[2:] == [
-        "| 3 SGAN (2) | 1.50 | 1.50 | 1.50 | 0.25 |",
-        "| real patterns | 1.50 | 1.50 | 1 | 1 |",
+        "| 3 SGAN (2) | 1.50 | 3.50 | 5.50 | 0.25 |",
+        "| real patterns | 2.50 | 4.50 | about 1 | about 1 |",
     ]
     assert study_generators.table({}, rows) == "Generators: not run."
 

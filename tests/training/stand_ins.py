@@ -43,6 +43,11 @@ def no_augment(key, patterns):
     return patterns
 
 
+def known_noise(key, patterns, most):
+    """Return patterns with the noise whose every draw is the most."""
+    return patterns + most
+
+
 class Examples(NamedTuple):
     patterns: np.ndarray
     labels: np.ndarray

@@ -6,17 +6,17 @@ import pytest
 import stand_ins
 from stand_ins import LATENT, POINTS
 
-from sgan_jax.training import feature_matching_step, state, steps
+from sgan_jax.training import feature_matching_step, instance_noise, state, steps
 
 COUNT, RATE = 24, 0.1
 
 
-def make(txs=None):
+def make(txs=None, noise=0.0):
     txs = txs or state.Networks(optax.sgd(RATE), optax.sgd(RATE))
     networks = (stand_ins.Discriminator(), stand_ins.Generator(axis_name=state.AXIS))
     created = state.create_sgan_state(*networks, txs, seed=0, points=POINTS, latent=LATENT)
     step = feature_matching_step.make_feature_matching_step(
-        *networks, txs, LATENT, stand_ins.no_augment
+        *networks, txs, LATENT, stand_ins.no_augment, noise=noise
     )
     return step, created
 
@@ -34,21 +34,26 @@ def fixed_latents(monkeypatch):
     return table
 
 
-def test_step_descends_the_distance_of_mean_features_and_eq_3(fixed_latents):
-    step, created = make()
+@pytest.mark.parametrize("noise", [0.0, 0.25])
+def test_step_descends_the_distance_of_mean_features_and_eq_3(fixed_latents, monkeypatch, noise):
+    monkeypatch.setattr(instance_noise, "noisy", stand_ins.known_noise)
+    step, created = make(noise=noise)
     data = stand_ins.patterns_and_labels(COUNT)
     index = stand_ins.indices(1, 1, 8, COUNT)
     labelled, unlabelled = (data.patterns[index[p][0, 0]] for p in ("labelled", "unlabelled"))
-    labels = data.labels[index["labelled"][0, 0]]
+    labels, unlabelled = data.labels[index["labelled"][0, 0]], unlabelled + noise
 
     def seen(params, patterns):
         return stand_ins.Discriminator().apply({"params": params}, patterns, train=False)
 
     def generated(params):
         variables = {"params": params, "batch_stats": created.batch_stats}
-        return stand_ins.Generator().apply(
-            variables, fixed_latents, train=True, mutable=["batch_stats"]
-        )[0]
+        return (
+            noise
+            + stand_ins.Generator().apply(
+                variables, fixed_latents, train=True, mutable=["batch_stats"]
+            )[0]
+        )
 
     def distance(params):
         of = created.params.discriminator

@@ -7,7 +7,15 @@ import stand_ins
 from stand_ins import LATENT, POINTS
 
 from sgan_jax.models import generator, resnet
-from sgan_jax.training import messages, optimizers, sgan_step, state, steps, supervised_step
+from sgan_jax.training import (
+    instance_noise,
+    messages,
+    optimizers,
+    sgan_step,
+    state,
+    steps,
+    supervised_step,
+)
 
 COUNT = 24
 RATE = 0.1
@@ -20,12 +28,12 @@ def supervised(tx=SGD, dropout=0.0):
     return supervised_step.make_supervised_step(discriminator, tx, stand_ins.no_augment), created
 
 
-def sgan(tx=SGD, head=False, dropout=0.0):
+def sgan(tx=SGD, head=False, dropout=0.0, noise=0.0):
     discriminator = stand_ins.Discriminator(real_fake_head=head, dropout=dropout)
     networks = (discriminator, stand_ins.Generator(axis_name=state.AXIS))
     txs = state.Networks(tx, tx)
     created = state.create_sgan_state(*networks, txs, seed=0, points=POINTS, latent=LATENT)
-    step = sgan_step.make_sgan_step(*networks, txs, LATENT, stand_ins.no_augment)
+    step = sgan_step.make_sgan_step(*networks, txs, LATENT, stand_ins.no_augment, noise=noise)
     return step, created
 
 
@@ -87,9 +95,13 @@ def test_one_device_equals_eight_with_the_real_networks(fixed_latents):
             np.testing.assert_allclose(a, b, atol=1e-5 * abs(by).max() + 1e-7)
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.25])
 @pytest.mark.parametrize("head", [False, True], ids=["sum of classes", "head"])
-def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(head, fixed_latents):
-    step, created = sgan(head=head)
+def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(
+    head, noise, fixed_latents, monkeypatch
+):
+    monkeypatch.setattr(instance_noise, "noisy", stand_ins.known_noise)
+    step, created = sgan(head=head, noise=noise)
     data = stand_ins.patterns_and_labels(COUNT)
     indices = stand_ins.indices(1, 1, 8, COUNT)
     labelled, unlabelled = (
@@ -100,14 +112,17 @@ def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(head, fixed_latent
 
     def generated(params):
         variables = {"params": params, "batch_stats": created.batch_stats}
-        return stand_ins.Generator().apply(
+        patterns, moved = stand_ins.Generator().apply(
             variables, fixed_latents, train=True, mutable=["batch_stats"]
         )
+        return patterns + noise, moved
 
     def is_real(params, patterns):  # D
         output = discriminator.apply({"params": params}, patterns, train=False)
         odds = jnp.exp(output.real_fake) if head else jnp.exp(output.logits).sum(axis=-1)
         return odds / (odds + 1)
+
+    unlabelled = unlabelled + noise
 
     def eq_3(params):
         logits = discriminator.apply({"params": params}, labelled, train=False).logits
