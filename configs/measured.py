@@ -1,4 +1,4 @@
-r"""The package's models, 2 h 30 min: `sg`, then `sg_magnetic`, `sg_broad`, `sg_oriented` and `bl`.
+r"""The package's models, 2 h 50 min: `sg`, then `sg_magnetic`, `sg_broad`, `sg_oriented` and `bl`.
 
 Each begins with the weights of the one before. `sg_plain` is the control, without views.
 

@@ -36,7 +36,7 @@ _MOMENTUM = {"consistency.momentum": 0.99}
 _SYNTHETIC = {"data.source": "cif+synthetic:20000", "data.made": "labelled"}
 
 ROWS = {
-    "supervised": Row("1 supervised, as the paper", "supervised", 12_000, {}),
+    "supervised": Row("1 supervised, the paper's network and loss", "supervised", 12_000, {}),
     "augmented": Row("2 supervised with views: the control", "supervised", 12_000, _VIEWS),
     "sgan": Row("3 SGAN, the paper's equations", "sgan", 2_900, _GENERATOR),
     "sgan_noise": Row("3 ... with instance noise", "sgan", 2_900, _GENERATOR | _NOISE),

@@ -53,7 +53,8 @@ def write(readme: pathlib.Path, docs: pathlib.Path) -> int:
     page = study.fill(page, "generators", study_generators.table(cells, TITLES_OF_ROWS))
     path.write_text(page)
     rows = {name: TITLES_OF_ROWS[name].lstrip("0123456789 ") for name in FIRST_ROWS}
-    first = study.table(cells, rows, FIRST_COLUMNS)
+    begun = [c for c in FIRST_COLUMNS if any((row, *c) in cells for row in rows)]
+    first = study.table(cells, rows, begun or FIRST_COLUMNS)
     readme.write_text(study.fill(readme.read_text(), "study table", first))
     panels = [accuracy_figure.Panel(title, series(cells, task)) for task, title in TITLES.items()]
     figure = accuracy_figure.accuracy_over_labelled(panels)
