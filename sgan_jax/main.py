@@ -42,6 +42,7 @@ Every setting is a key of sgan_jax/config.py and can be given as --config.KEY=VA
 """
 
 import concurrent.futures
+import logging as standard_logging
 import os
 import pathlib
 import sys
@@ -52,7 +53,6 @@ from absl import app, flags, logging
 from sgan_jax.commands import options, runs
 from sgan_jax.training import shutdown
 
-WARNING = 30  # of the standard library, whose records absl hands on
 PACKAGE = str(pathlib.Path(__file__).parent)
 
 flags.adopt_module_key_flags(options)  # --help shows them
@@ -125,20 +125,27 @@ def is_mendable(error: BaseException) -> bool:
 def log_our_own_lines() -> None:
     """Show what this program says and others' warnings; orbax alone says ten lines a checkpoint.
 
-    Of a save that failed orbax shows the traceback, twice, and the ends of the writes for which it
-    no longer waited; `checkpoint` says it in words.
+    Of a save that failed orbax shows the traceback, twice, and asyncio the ends of the writes for
+    which orbax no longer waited; `checkpoint` says it in words.
     """
     logging.set_verbosity(logging.INFO)
     for place in (logging.get_absl_logger(), logging.get_absl_handler()):
-        place.addFilter(
-            lambda record: (
-                record.pathname.startswith(PACKAGE)
-                or (record.levelno >= WARNING and f"{os.sep}orbax{os.sep}" not in record.pathname)
-            )
-        )
+        place.addFilter(is_shown)
     tell = sys.unraisablehook
     sys.unraisablehook = lambda told: (
         None if str(told.exc_value) == "Event loop is closed" else tell(told)
+    )
+
+
+def is_shown(record: standard_logging.LogRecord) -> bool:
+    """Say whether a line of the log is one for the user."""
+    if record.pathname.startswith(PACKAGE):
+        return True
+    unawaited = record.name == "asyncio" and "exception was never retrieved" in record.getMessage()
+    return (
+        record.levelno >= standard_logging.WARNING
+        and f"{os.sep}orbax{os.sep}" not in record.pathname
+        and not unawaited
     )
 
 

@@ -1,5 +1,8 @@
+import asyncio
 import csv
+import gc
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -10,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from sgan_jax import symmetry
+from sgan_jax import main, symmetry
 from sgan_jax.diffraction import instrument, profile
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -60,6 +63,17 @@ def test_a_users_mistake_is_one_line_and_status_1(arguments, said):
     assert said in finished.stderr
     assert len(finished.stderr.splitlines()) == 1
     assert not finished.stdout
+
+
+def test_writes_that_nobody_waits_for_end_in_silence_and_other_warnings_are_shown(caplog):
+    with caplog.at_level(logging.WARNING):
+        loop = asyncio.new_event_loop()
+        loop.create_future().set_exception(ValueError("RESOURCE_EXHAUSTED: the disk is full"))
+        gc.collect()  # which is when asyncio tells of it
+        loop.call_exception_handler({"message": "a callback failed"})
+        loop.close()
+    told = {record.getMessage().splitlines()[0]: main.is_shown(record) for record in caplog.records}
+    assert told == {"Future exception was never retrieved": False, "a callback failed": True}
 
 
 def test_help_shows_the_commands():

@@ -24,8 +24,11 @@ class Run:
     """A run of the program in a workdir."""
 
     def __init__(self, runs, workdir, phase, changes):
-        self._runs, self._said = runs, workdir.with_suffix(".stderr")
-        self._announced = workdir.with_suffix(".stdout")
+        folder = workdir.parent
+        if folder.is_mount():  # a small disk, on which a run's last words would find no room
+            folder = folder.parent
+        self._runs, self._said = runs, folder / f"{workdir.name}.stderr"
+        self._announced = folder / f"{workdir.name}.stdout"
         for path in (self._said, self._announced):
             path.write_text("")
         settings = SETTINGS | {name.replace("__", "."): value for name, value in changes.items()}
