@@ -47,11 +47,31 @@ def accuracy_over_labelled(panels: Sequence[Panel]) -> Figure:
         ax.set_xticks(percents, [f"{percent:g}" for percent in percents])
         if percents:
             ax.set_xlim(percents[0] / 1.25, percents[-1] * 1.25)
-        if any(series.points for series in panel.series):
-            ax.legend(frameon=False, fontsize=8.5, labelcolor=figures.INK)
-        else:
+        if not any(series.points for series in panel.series):
             ax.text(0.5, 0.5, "no finished run", transform=ax.transAxes, ha="center")
+    _name_lines(figure, axes)
     return figure
+
+
+def _name_lines(figure: Figure, every: Sequence[Axes]) -> None:
+    """Put one legend of all panels' lines below them, where it hides no point."""
+    found = {
+        label: handle
+        for axes in every
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    if found:
+        columns = 2 if len(every) > 1 else 1
+        figure.set_figheight(figure.get_figheight() + 0.2 * math.ceil(len(found) / columns))
+        figure.legend(
+            list(found.values()),
+            list(found),
+            loc="outside lower center",
+            ncols=columns,
+            frameon=False,
+            fontsize=8.5,
+            labelcolor=figures.INK,
+        )
 
 
 def _draw_line(axes: Axes, series: Series, place: int, places: int) -> None:

@@ -140,7 +140,10 @@ def test_figure_shows_the_numbers_it_was_given():
     drawn = [list(segment[:, 1]) for segment in bars.get_segments() if len(segment)]
     assert drawn == [pytest.approx([68, 72])]  # none for a mean of one run
     assert [text.get_text() for text in one.get_xticklabels()] == ["5", "50"]
-    assert [text.get_text() for text in one.get_legend().get_texts()] == ["sgan"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["sgan"]
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().y1 <= min(ax.get_window_extent().y0 for ax in (one, two))
     assert [text.get_text() for text in two.texts] == ["no finished run"]
 
 
