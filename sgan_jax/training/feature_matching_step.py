@@ -45,10 +45,7 @@ def make_feature_matching_step(
         )
 
         def eq_3(params):
-            unlabelled_and_generated = instance_noise.noisy(
-                instance_noise.noise_key(state), jnp.concatenate([real[1], generated]), noise
-            )
-            patterns = jnp.concatenate([real[0], unlabelled_and_generated])
+            patterns = instance_noise.clean_then_noisy(state, *real, generated, noise)
             output = steps.discriminate(discriminator, params, patterns, dropout_key)
             parts = [jax.tree.map(lambda a, i=i: a[i : i + size], output) for i in part_starts]
             loss = sgan_step.discriminator_loss(*parts, batch["labels"])

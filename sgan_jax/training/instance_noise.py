@@ -7,6 +7,7 @@ section 3.3; Arjovsky & Bottou, ICLR 2017, section 3).
 """
 
 import jax
+import jax.numpy as jnp
 
 from sgan_jax.training.state import TrainState, step_key
 
@@ -18,6 +19,14 @@ _NOISE = 2**32 - 1  # folded into a step's key, whose other uses are splits of i
 def noise_key(state: TrainState) -> Array:
     """Return the key of this step's noise; call it inside a mapped step."""
     return jax.random.fold_in(step_key(state), _NOISE)
+
+
+def clean_then_noisy(
+    state: TrainState, labelled: Array, unlabelled: Array, generated: Array, most: float
+) -> Array:
+    """Return labelled patterns as they are, then the others with noise, [3 B, P]."""
+    others = noisy(noise_key(state), jnp.concatenate([unlabelled, generated]), most)
+    return jnp.concatenate([labelled, others])
 
 
 def noisy(key: Array, patterns: Array, most: float) -> Array:
