@@ -160,6 +160,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
         gan=dict(
             real_fake_head=False,  # released program: a second head and BCE, not D = Z / (Z + 1)
             noise=0.0,  # on unlabelled and generated patterns, standard deviation up to this
+            real_per_generated=1,  # the paper; 4: a generated pattern to 4 labelled, 4 unlabelled
             start=0.5,  # what an untrained generator makes at every angle; its sigmoid at 0
             soft_labels=False,  # released program, of that head: 0-0.2 and 0.8-1, once an epoch
             optimizers="two",  # discriminator, generator; 'three': the released program's

@@ -84,6 +84,7 @@ RANGES = {
     "render.noise": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
     "render.missing_deg": ("0 to 40 degrees", lambda x: 0 <= x <= 40),
     "gan.noise": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
+    "gan.real_per_generated": ("1 or more", lambda x: x >= 1),
     "gan.start": ("above 0 and below 1", lambda x: 0 < x < 1),
     "model.input_power": ("above 0 to 2", lambda x: 0 < x <= 2),
     "model.dropout": ("0 or more and below 1", lambda x: 0 <= x < 1),
@@ -140,6 +141,8 @@ NEEDS = (
     ("gan.start", "method", WITH_GENERATOR),
     ("gan.noise", "method", WITH_GENERATOR),
     ("gan.noise", "gan.optimizers", ("two",)),
+    ("gan.real_per_generated", "method", ("sgan",)),
+    ("gan.real_per_generated", "gan.optimizers", ("two",)),
     ("gan.soft_labels", "method", ("sgan",)),
     ("gan.soft_labels", "gan.real_fake_head", (True,)),
     ("gan.optimizers", "method", ("sgan",)),
@@ -195,6 +198,11 @@ def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
         raise ValueError(
             f"render.wavelength_low is {fields['render.wavelength_low']}, not below "
             f"render.wavelength_high, which is {fields['render.wavelength_high']}"
+        )
+    if fields["train.batch_size"] % fields["gan.real_per_generated"]:
+        raise ValueError(
+            f"gan.real_per_generated is {fields['gan.real_per_generated']}, which does not divide "
+            f"train.batch_size = {fields['train.batch_size']}; use 1 or another divisor of it"
         )
     if fields["optim.warmup_steps"] > fields["train.steps"] > 0:
         raise ValueError(

@@ -154,6 +154,16 @@ def base(method="sgan", **changes):
             "not below render.wavelength_high",
         ),
         ({"train__unlabelled_ratio": 3}, "train.unlabelled_ratio", "'consistency' or 'pretrain'"),
+        (
+            {"method": "sgan", "gan__real_per_generated": 3, "train__batch_size": 64},
+            "gan.real_per_generated",
+            "does not divide train.batch_size = 64; use 1 or another divisor",
+        ),
+        (
+            {"method": "supervised", "gan__real_per_generated": 2},
+            "gan.real_per_generated",
+            "method='sgan'",
+        ),
         ({"optim__average_decay": 1.0}, "optim.average_decay", "below 1"),
         ({"task__min_count": 10}, "task.min_count", "task.classes='frequent'"),
         ({"optim__warmup_steps": 10}, "optim.warmup_steps", "optim.schedule='cosine'"),

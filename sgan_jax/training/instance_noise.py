@@ -24,7 +24,7 @@ def noise_key(state: TrainState) -> Array:
 def clean_then_noisy(
     state: TrainState, labelled: Array, unlabelled: Array, generated: Array, most: float
 ) -> Array:
-    """Return labelled patterns as they are, then the others with noise, [3 B, P]."""
+    """Return labelled patterns as they are, then the others with noise, [all, P]."""
     others = noisy(noise_key(state), jnp.concatenate([unlabelled, generated]), most)
     return jnp.concatenate([labelled, others])
 

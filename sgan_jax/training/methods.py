@@ -171,6 +171,7 @@ def _sgan(config: ml_collections.ConfigDict, given: Given) -> Training:
         generators.LATENT,
         views.make_first_views(config, given.two_theta_deg, given.layout),
         noise=config.gan.noise,
+        real_per_generated=config.gan.real_per_generated,
     )
     return _sgan_state(config, given, txs), [Phase(given.total_steps, step)]
 

@@ -28,6 +28,7 @@ def make_sgan_step(
     augment: Augment,
     *,
     noise: float = 0.0,
+    real_per_generated: int = 1,
 ) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
     """Make the paper's step: both networks move at once, each against the other as it was.
 
@@ -36,6 +37,9 @@ def make_sgan_step(
     unlabelled and generated patterns in one pass (nothing in it mixes examples), with D = Z/(Z+1),
     or with its real/fake head where it has one; unlabelled and generated ones with `noise`
     (`instance_noise`).
+
+    The mean over generated patterns of both objectives may be that of fewer, one to every
+    `real_per_generated` labelled ones: most of a step's time is the generator's.
 
     Both objectives depend on a generated pattern x through one logit r alone, D = sigmoid(r):
         d(-log(1 - D))/dx =  D       dr/dx   (discriminator)
@@ -47,16 +51,19 @@ def make_sgan_step(
         latent_key, dropout_key, augment_key = jax.random.split(step_key(state), 3)
         real = steps.augment_parts(augment, augment_key, batch)
         size = len(batch["labels"])
-        z = steps.draw_latents(latent_key, size, latent)
+        z = steps.draw_latents(latent_key, size // real_per_generated, latent)
 
         def objective(params, generated):
             patterns = instance_noise.clean_then_noisy(state, *real, generated, noise)
             output = steps.discriminate(discriminator, params, patterns, dropout_key)
-            parts = [jax.tree.map(lambda a, i=i: a[i : i + size], output) for i in part_starts]
-            loss = discriminator_loss(*parts, batch["labels"])
-            return jnp.mean(loss), (loss, *parts)
+            labelled, unlabelled, fake = (
+                jax.tree.map(lambda a, part=part: a[part], output) for part in parts
+            )
+            fake = jax.tree.map(lambda a: jnp.repeat(a, real_per_generated, axis=0), fake)
+            loss = discriminator_loss(labelled, unlabelled, fake, batch["labels"])
+            return jnp.mean(loss), (loss, labelled, unlabelled, fake)
 
-        part_starts = (0, size, 2 * size)
+        parts = (slice(size), slice(size, 2 * size), slice(2 * size, None))
         generated, pull_back, batch_stats = jax.vjp(
             lambda params: steps.generate(generator, params, state.batch_stats, z),
             state.params.generator,
@@ -66,7 +73,8 @@ def make_sgan_step(
             objective, argnums=(0, 1), has_aux=True
         )(state.params.discriminator, generated)
         fake_logit = steps.real_fake_logit(fake)
-        to_generator = -jnp.exp(-jnp.maximum(fake_logit, LOWEST_LOGIT))
+        of_each = fake_logit[::real_per_generated]
+        to_generator = -jnp.exp(-jnp.maximum(of_each, LOWEST_LOGIT))
         (generator_gradients,) = pull_back(to_generator[:, None] * pattern_gradients)
         gradients, sums = messages.average_and_sum(
             Networks(discriminator_gradients, generator_gradients),

@@ -28,12 +28,12 @@ def supervised(tx=SGD, dropout=0.0):
     return supervised_step.make_supervised_step(discriminator, tx, stand_ins.no_augment), created
 
 
-def sgan(tx=SGD, head=False, dropout=0.0, noise=0.0):
+def sgan(tx=SGD, head=False, dropout=0.0, **options):
     discriminator = stand_ins.Discriminator(real_fake_head=head, dropout=dropout)
     networks = (discriminator, stand_ins.Generator(axis_name=state.AXIS))
     txs = state.Networks(tx, tx)
     created = state.create_sgan_state(*networks, txs, seed=0, points=POINTS, latent=LATENT)
-    step = sgan_step.make_sgan_step(*networks, txs, LATENT, stand_ins.no_augment, noise=noise)
+    step = sgan_step.make_sgan_step(*networks, txs, LATENT, stand_ins.no_augment, **options)
     return step, created
 
 
@@ -95,13 +95,14 @@ def test_one_device_equals_eight_with_the_real_networks(fixed_latents):
             np.testing.assert_allclose(a, b, atol=1e-5 * abs(by).max() + 1e-7)
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.25])
+@pytest.mark.parametrize(("noise", "fewer"), [(0.0, 1), (0.25, 1), (0.25, 4)])
 @pytest.mark.parametrize("head", [False, True], ids=["sum of classes", "head"])
 def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(
-    head, noise, fixed_latents, monkeypatch
+    head, noise, fewer, fixed_latents, monkeypatch
 ):
     monkeypatch.setattr(instance_noise, "noisy", stand_ins.known_noise)
-    step, created = sgan(head=head, noise=noise)
+    step, created = sgan(head=head, noise=noise, real_per_generated=fewer)
+    latents = fixed_latents[: 8 // fewer]
     data = stand_ins.patterns_and_labels(COUNT)
     indices = stand_ins.indices(1, 1, 8, COUNT)
     labelled, unlabelled = (
@@ -113,7 +114,7 @@ def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(
     def generated(params):
         variables = {"params": params, "batch_stats": created.batch_stats}
         patterns, moved = stand_ins.Generator().apply(
-            variables, fixed_latents, train=True, mutable=["batch_stats"]
+            variables, latents, train=True, mutable=["batch_stats"]
         )
         return patterns + noise, moved
 
@@ -128,9 +129,8 @@ def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(
         logits = discriminator.apply({"params": params}, labelled, train=False).logits
         target = jnp.log(jax.nn.softmax(logits))[jnp.arange(8), labels]
         fakes = generated(created.params.generator)[0]
-        return jnp.mean(
-            jnp.log(is_real(params, unlabelled)) + jnp.log(1 - is_real(params, fakes)) + target
-        )
+        of_fakes = jnp.mean(jnp.log(1 - is_real(params, fakes)))
+        return jnp.mean(jnp.log(is_real(params, unlabelled)) + target) + of_fakes
 
     def eq_2(params):
         fakes = generated(params)[0]
@@ -155,7 +155,7 @@ def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(
     )
     assert sums["generator_loss"] == pytest.approx(-8 * float(eq_2(params.generator)), rel=1e-5)
     for name, patterns in (("d_unlabelled", unlabelled), ("d_generated", fakes)):
-        expected_sum = is_real(params.discriminator, patterns).sum()
+        expected_sum = 8 * is_real(params.discriminator, patterns).mean()
         assert sums[name] == pytest.approx(float(expected_sum), rel=1e-5)
     for name, of_network in zip(("", "generator_"), uphill, strict=True):
         norm = np.sqrt(sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(of_network)))
