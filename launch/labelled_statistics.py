@@ -26,7 +26,10 @@ if __name__ == "__main__":
     given.folder.mkdir(parents=True, exist_ok=True)
     cells = itertools.product(("bl", "sg"), (5, 10, 25, 50), ("random", "structure_type"))
     names = [f"{task}_{percent:02d}_{split}" for task, percent, split in cells]
-    chosen = [name for name in names if re.search(given.only, name)]
+    try:
+        chosen = [name for name in names if re.search(given.only, name)]
+    except re.error as error:
+        parser.error(f"--only={given.only} is no regular expression: {error}")
     if not chosen:
         parser.error(f"no name of {', '.join(names)} has {given.only!r} in it")
     crystals = fit_synthetic.by_id(cif.read_crystals(given.crystals, skipped=[]))

@@ -2,7 +2,8 @@
 
     python launch/study.py [--generator_of=runs/table4/bl_05_random_sgan_0]
 
-`launch/sweep.py configs/sweeps/table4.py --records=docs/study` writes a record of each run.
+`launch/sweep.py configs/sweeps/table4.py --records=docs/study` writes a record of each run. In
+README.md it is the first table that is filled.
 `--generator_of` draws what a run's generator makes, docs/study/generated_RUN.png.
 """
 
@@ -19,5 +20,7 @@ if __name__ == "__main__":
     parser.add_argument("--generator_of", type=pathlib.Path, help="a run with a generator")
     given = parser.parse_args()
     if given.generator_of:
+        if not (given.generator_of / "config.json").is_file():
+            parser.error(f"--generator_of: {given.generator_of} is no run; give a run's folder")
         print(f"wrote {study_generators.draw(given.generator_of, DOCS)}")
     print(f"wrote {DOCS / 'STUDY.md'} from {study_page.write(README, DOCS)} runs")

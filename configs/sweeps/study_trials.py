@@ -86,7 +86,4 @@ def runs():
     """Yield the name, the config file and the overrides of each trial."""
     for row, (steps, trials) in TRIALS.items():
         for name, settings in trials.items():
-            changes = {"train.steps": steps, **settings}
-            if row.startswith("synthetic"):
-                changes["data.synthetic_statistics"] = "runs/known/bl_05_random.npz"
-            yield f"{row}__{name}", f"configs/study.py:{row}", changes
+            yield f"{row}__{name}", f"configs/study.py:{row}", {"train.steps": steps, **settings}

@@ -18,8 +18,9 @@ def write(run: sweep_file.Run, runs_dir: pathlib.Path, folder: pathlib.Path) -> 
     """Write <folder>/<name>.json of a run where it is finished, and return its path, else None.
 
     It holds `name`, `row` (see below), `percent`, `command`, `program` (the commit),
-    `validation_top1` (of the step that was tested), all of test_metrics.json and, of a method with
-    a generator, `generator`, which is generator_metrics.json.
+    `validation_top1` (of the step that was tested), `training` (of `how_it_went`), all of
+    test_metrics.json and, of a method with a generator, `generator`, which is
+    generator_metrics.json.
     One that is there already is kept: the run may have been cleared away and made again since.
     """
     there = run_folder.read(runs_dir / run.name)
@@ -33,6 +34,7 @@ def write(run: sweep_file.Run, runs_dir: pathlib.Path, folder: pathlib.Path) -> 
         "command": shlex.join(run.command(pathlib.Path("runs"), ("python", "-m", "sgan_jax.main"))),
         "program": commit(),
         "validation_top1": best_validation(there.path),
+        "training": how_it_went(there.path),
         **{key: _rounded(value) for key, value in there.metrics.items()},
     }
     with contextlib.suppress(FileNotFoundError):
@@ -53,8 +55,30 @@ def row(run: sweep_file.Run) -> str:
 
 def best_validation(workdir: pathlib.Path) -> float | None:
     """Return the highest validation accuracy that metrics.jsonl tells of."""
+    return max((line["accuracy"] for line in _metrics(workdir, "validation")), default=None)
+
+
+def how_it_went(workdir: pathlib.Path) -> dict[str, Any]:
+    """Return what metrics.jsonl tells of a run's end, and of its best step.
+
+    The last line of training as it stands there; `best_step`, the first with the highest validation
+    accuracy; `validation_loss_least`; `validation_loss` and `validation_top1` of the last step.
+    """
+    found = {}
+    for line in _metrics(workdir, "train")[-1:]:
+        found = {key: value for key, value in line.items() if key not in ("step", "kind")}
+    if validated := _metrics(workdir, "validation"):
+        found["best_step"] = max(validated, key=lambda line: line["accuracy"])["step"]
+        found["validation_loss_least"] = min(line["loss"] for line in validated)
+        found["validation_loss"] = validated[-1]["loss"]
+        found["validation_top1"] = validated[-1]["accuracy"]
+    return {key: _rounded(value) for key, value in found.items()}
+
+
+def _metrics(workdir: pathlib.Path, kind: str) -> list[dict[str, Any]]:
+    """Return the lines of metrics.jsonl of a kind, 'train' or 'validation'."""
     lines = (json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines())
-    return max((x["accuracy"] for x in lines if x["kind"] == "validation"), default=None)
+    return [line for line in lines if line["kind"] == kind]
 
 
 def commit() -> str | None:
