@@ -39,7 +39,7 @@ def network_input(intensity: np.ndarray, inside: np.ndarray, offset: float) -> n
 def with_wavelength(
     intensity: np.ndarray, inside: np.ndarray, instrument: Instrument, ratio: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a pattern [P] as if λ were `ratio` times larger, and where it is measured, bool [P].
+    """Return a pattern [P] as if λ were multiplied by `ratio`, and where it is measured, bool [P].
 
     All d-spacings grow by that factor: intensity at 2θ comes from 2θ_0 with sin θ_0 = ratio sin θ.
     """
