@@ -1,1 +1,1 @@
-"""Answers for measured patterns: which lattice, which space group, and how sure the model is."""
+"""Predictions for measured patterns: lattice, space group, and how certain the model is."""

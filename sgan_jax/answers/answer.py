@@ -1,4 +1,4 @@
-"""The answer for one measured pattern: what a scientist is told, in numbers and in words."""
+"""The answer for one measured pattern, in numbers and in words."""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answer:
-    """What a classifier says of one measured pattern.
+    """A classifier's prediction for one measured pattern, or its refusal.
 
-    A refused answer keeps what the model would have said, which is not to be relied on; where there
-    is nothing that a model could be shown (`seen` is None), its lists are empty.
+    A refused answer keeps the model's prediction, which is not reliable; if the pattern could not
+    be brought to the model's grid (`seen` is None), its lists are empty.
 
     Attributes:
         wavelength_angstrom: of the measured pattern.
-        bravais: all Bravais lattices with their probabilities, falling: ('orthorhombic (P)', 0.61).
-            Of a model of space groups the sums over these, so that they never contradict each
-            other.
-        space_groups: numbers with their probabilities, falling; empty where the model tells
-            lattices or extinction groups only.
-        extinction_groups: symbol, the space groups in it, and its probability, falling; empty where
-            the model tells lattices only.
-        ranking: the model's own classes, named as people read them, with their probabilities,
-            falling.
-        prediction_set: names of the classes among which the true one is with probability `coverage`
-            (for patterns like those the model was calibrated on), most probable first.
+        bravais: all 14 Bravais lattices, e.g. ('orthorhombic (P)', 0.61), by descending
+            probability. Models of space or extinction groups sum over these, so that the two never
+            contradict each other.
+        space_groups: (number, probability), descending; empty unless the model's classes are space
+            groups.
+        extinction_groups: (symbol, numbers of its space groups, probability), descending; empty if
+            the model's classes are lattices.
+        ranking: (display name, probability) of the model's own classes, descending.
+        prediction_set: names of classes that include the true one with probability `coverage`
+            (for patterns like those of the calibration), most probable first.
         coverage: of `prediction_set`, between 0 and 1.
-        refused: the pattern is unlike what the model has learnt, and `reason` says in what.
-        reason: in words; None where the answer is not refused.
-        words: how sure the answer is, in one or two sentences.
+        refused: whether the prediction is withheld because the measurement is insufficient or
+            unlike the training patterns; `reason` says why.
+        reason: in words; None if the answer is not refused.
+        words: how certain the answer is, in a few sentences.
         measured: the pattern as it was given.
-        seen: what the model saw of it; None where it could be shown nothing.
-        file: the name of the pattern's file, None where it came from arrays.
+        seen: what the model saw of it; None if it could be shown nothing.
+        file: name of the pattern's file; None if it came from arrays.
     """
 
     wavelength_angstrom: float
@@ -54,14 +54,14 @@ class Answer:
     file: str | None
 
     def top(self, n: int) -> list[tuple[str, float]]:
-        """Return the n best of the model's own classes, each with its probability."""
+        """Return the n most probable of the model's own classes, with their probabilities."""
         return self.ranking[:n]
 
     def plot(self) -> "Figure":
         """Draw the measured pattern with its background, and below it what the model saw.
 
         Raises:
-            ValueError: the model saw nothing of the pattern.
+            ValueError: the model could be shown nothing of the pattern.
         """
         from sgan_jax.measured import picture  # matplotlib takes a second
 

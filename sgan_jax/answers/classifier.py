@@ -1,4 +1,4 @@
-"""A trained model that answers for measured patterns."""
+"""A trained model that makes predictions for measured patterns."""
 
 import dataclasses
 import itertools
@@ -17,25 +17,25 @@ from sgan_jax.measured import pattern
 from sgan_jax.measured.model_pattern import ModelPattern
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 
-_GROUP = 64  # patterns that are answered for together
+_GROUP = 64  # patterns that are classified together
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained model, with what makes its confidence honest.
+    """A trained model and its calibration.
 
     Attributes:
         task: 'bl' (Bravais lattices), 'sg' (space groups) or 'eg' (extinction groups).
-        classes: names of lattices or extinction groups, or numbers of space groups.
-        class_names: the classes as people read them.
-        instrument: on whose grid the model sees patterns.
-        model: the network, patterns [B, P] to `models.resnet.DiscriminatorOutput`, with a last
-            layer as `network` has it.
-        params: its parameters.
-        intensity_offset: that the training added to every pattern.
-        calibration: of held-out patterns; None where there is none. Then the probabilities are
-            the network's own, the prediction set is the fewest classes whose probabilities sum up
-            to the coverage, and no pattern is refused for what the model thinks of it.
+        classes: names of Bravais lattices or extinction groups, or space-group numbers.
+        class_names: the classes, formatted for display.
+        instrument: whose 2θ grid the model's input patterns are on.
+        model: the network, patterns [B, P] -> `models.resnet.DiscriminatorOutput`; its last layer
+            is the linear one that `network` splits off.
+        params: parameters of the network.
+        intensity_offset: constant that was added to every pattern in training.
+        calibration: from held-out patterns; None if there is none. Then the probabilities are the
+            plain softmax of the logits, the prediction set is the fewest classes whose
+            probabilities sum to the coverage, and only `refusal.of_measurement` refuses patterns.
     """
 
     task: str
@@ -49,14 +49,14 @@ class Classifier:
 
     @property
     def temperature(self) -> float:
-        """What the logits are divided by to become those of honest probabilities."""
+        """The temperature that divides the logits; 1 without a calibration."""
         return 1.0 if self.calibration is None else self.calibration.temperature
 
     def logits(self, patterns: np.ndarray) -> np.ndarray:
         """Return the logits [B, K] of patterns [B, P] on the model's own grid, both float32.
 
-        The patterns go into the network as they are: they should have a maximum of 1, with
-        `intensity_offset` added.
+        The patterns are passed to the network unchanged: they should have a maximum of 1, plus
+        `intensity_offset`.
         """
         patterns = np.asarray(patterns, np.float32)
         if patterns.ndim != 2 or patterns.shape[1] != self.instrument.points:
@@ -75,17 +75,18 @@ class Classifier:
         sigma: np.ndarray | None = None,
         coverage: float = 0.9,
     ) -> Answer:
-        """Answer for a pattern in arrays.
+        """Return the answer for a pattern given as arrays.
 
         Args:
             two_theta_deg: [n], ascending or descending.
-            intensity: [n], on any scale, with its background.
-            wavelength_angstrom: that it was measured with.
-            sigma: [n], standard errors of the intensities; None where they are unknown.
+            intensity: [n], on any scale, background included.
+            wavelength_angstrom: of the measurement.
+            sigma: [n], standard errors of the intensities; None if unknown.
             coverage: probability with which the true class is in `prediction_set`.
 
         Raises:
-            PatternError: the arrays are no powder pattern.
+            PatternError: the arrays are not a powder pattern.
+            ValueError: the coverage is not between 0 and 1.
         """
         measured = pattern.make_pattern(
             "the pattern",
@@ -98,7 +99,7 @@ class Classifier:
         return dataclasses.replace(self.answer(measured, coverage), file=None)
 
     def answer(self, measured: MeasuredPattern, coverage: float = 0.9) -> Answer:
-        """Answer for a measured pattern.
+        """Return the answer for a measured pattern.
 
         Raises:
             PatternError: the wavelength is unknown; the message says how to give it.
@@ -108,10 +109,11 @@ class Classifier:
     def answer_many(
         self, measured: Iterable[MeasuredPattern], coverage: float = 0.9
     ) -> Iterator[Answer]:
-        """Yield the answers for many measured patterns, in their order.
+        """Yield the answers for many measured patterns, in order.
 
         Raises:
-            PatternError: the wavelength of one is unknown; the message says how to give it.
+            PatternError: a pattern's wavelength is unknown; the message says how to give it.
+            ValueError: the coverage is not between 0 and 1.
         """
         if not 0.0 < coverage < 1.0:
             raise ValueError(f"coverage {coverage:g} is not between 0 and 1; give 0.9 for 90 %")
@@ -124,7 +126,7 @@ class Classifier:
         looks: Sequence[tuple[MeasuredPattern, ModelPattern | PatternError]],
         coverage: float = 0.9,
     ) -> list[Answer]:
-        """Return the answers for measured patterns, each with what `seeing.look` makes of it."""
+        """Return the answers for measured patterns, each paired with its `seeing.look`."""
         seen = [one for _, one in looks if isinstance(one, ModelPattern)]
         logits = self._look_at([(one.intensity, one.inside) for one in seen])
         reasons = self._reasons(seen, logits)
@@ -140,7 +142,7 @@ class Classifier:
         return answers
 
     def _reasons(self, seen: list[ModelPattern], logits: np.ndarray) -> list[str | None]:
-        """Return for each pattern why not to answer, None where there is no reason."""
+        """Return the reason to refuse each pattern, None where there is none."""
         reasons = [refusal.of_measurement(one) for one in seen]
         if self.calibration is None:
             return reasons
@@ -159,7 +161,7 @@ class Classifier:
         return reasons
 
     def _other_energies(self, seen: ModelPattern) -> dict[float, float]:
-        """Return the energies with other wavelengths, where these leave most of the pattern."""
+        """Return the energies by other wavelength, where `MIN_RANGE` of the grid stays measured."""
         given = seen.measured.known_wavelength()
         scaled = {}
         for other in refusal.other_wavelengths(given):
@@ -172,14 +174,14 @@ class Classifier:
         return dict(zip(scaled, energies.tolist(), strict=True))
 
     def _look_at(self, seen: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        """Return the logits [n, K] of n intensities [P] and where they were measured."""
+        """Return the logits [n, K] of n pairs (intensity [P], inside [P])."""
         given = [seeing.network_input(*one, self.intensity_offset) for one in seen]
         return self.logits(np.asarray(given).reshape(len(seen), self.instrument.points))
 
     def _say(
         self, seen: ModelPattern, probabilities: np.ndarray, reason: str | None, coverage: float
     ) -> Answer:
-        """Return the answer that goes with probabilities [K]."""
+        """Return the answer for class probabilities [K]."""
         order = np.argsort(-probabilities, kind="stable")
         chosen = self._chosen(probabilities, order, coverage)
         bravais = sums.bravais(self.task, self.classes, probabilities)

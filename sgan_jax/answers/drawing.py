@@ -1,6 +1,6 @@
-"""The picture of `measured.picture` for a page: SVG, written out.
+"""The picture of `measured.picture` for a page, as hand-written SVG.
 
-Pages are made by the hundred; matplotlib takes seconds to start and a third of one for a picture.
+Pages are made by the hundred; matplotlib takes seconds to start and a third of a second a picture.
 """
 
 import html
@@ -10,17 +10,17 @@ import numpy as np
 
 from sgan_jax.measured.model_pattern import ModelPattern
 
-WIDTH, HEIGHT = 960, 250  # of a panel, in the picture's own units
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 30, 42  # around its axes
+WIDTH, HEIGHT = 960, 250  # of a panel, in SVG user units
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 30, 42  # margins around its axes
 BLUE, AMBER, LINE = "#23609f", "#d08a16", "#d5dbe1"
-_COLUMNS = 1200  # of points of a line; of more, each column keeps its lowest and highest
+_COLUMNS = 1200  # lines of over twice as many points are thinned to the extremes of each column
 
 
 def svg(pattern: ModelPattern) -> str:
-    """Return the measured intensities with their background, and below it the model's pattern."""
+    """Return a picture of the measured intensities and background, above the model's pattern."""
     measured, grid = pattern.measured, pattern.instrument.two_theta_deg
     x, y = measured.two_theta_deg, measured.intensity
-    # The direct beam, where it is in the file, must not press the peaks flat.
+    # A direct beam in the file must not flatten the peaks.
     top = float(np.max(y[np.isfinite(pattern.background)], initial=0.0))
     low = min(0.0, float(np.min(y)))
     upper = _Panel((float(x[0]), float(x[-1])), (low, low + 1.06 * (top - low)), 0)
@@ -46,12 +46,12 @@ def svg(pattern: ModelPattern) -> str:
 
 
 class _Panel:
-    """Axes from data to the picture.
+    """A panel's axes, which map data to picture coordinates.
 
     Args:
         across: first and last x.
         up: lowest and highest y.
-        offset: of the panel from the picture's top.
+        offset: distance of the panel from the top of the picture.
     """
 
     def __init__(self, across: tuple[float, float], up: tuple[float, float], offset: float) -> None:
@@ -67,7 +67,7 @@ class _Panel:
         return self.base - (values - low) / ((high - low) or 1.0) * (self.base - self.top)
 
     def line(self, x: np.ndarray, y: np.ndarray, color: str, width: float) -> str:
-        """Return y over x; broken where y is NaN, cut off at the panel's edge."""
+        """Return the line of y over x, broken where y is NaN and clipped at the panel's top."""
         x, y = _thinned(x, y)
         across, up = self.x(x), np.maximum(self.y(y), self.top)
         drawn = np.concatenate(([False], np.isfinite(up), [False]))
@@ -89,7 +89,7 @@ class _Panel:
         )
 
     def axes(self, title: str) -> list[str]:
-        """Return the axes with round numbers beside them."""
+        """Return the axes with their title and tick labels at round numbers."""
         parts = [
             f'<path d="M{LEFT} {self.top}V{self.base}H{WIDTH - RIGHT}" fill="none" '
             'stroke="currentColor" stroke-opacity="0.4"/>',
@@ -124,13 +124,13 @@ class _Panel:
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:
-    """Return the path of one unbroken line, 'M1.0 2.0L3.0 4.0'; one format is quick."""
+    """Return the path of an unbroken line, 'M1.0 2.0L3.0 4.0'; a single format call is fast."""
     points = np.column_stack([x, y]).ravel().tolist()
     return ("M%.1f %.1f" + "L%.1f %.1f" * (len(x) - 1)) % tuple(points)
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lowest and the highest point of each of `_COLUMNS` ranges, in their order."""
+    """Return the lowest and highest point of each of at most `_COLUMNS` ranges, in order of x."""
     if len(x) <= 2 * _COLUMNS:
         return x, y
     each = -(-len(x) // _COLUMNS)
@@ -142,7 +142,7 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _round_numbers(low: float, high: float, most: int) -> list[float]:
-    """Return multiples of 1, 2 or 5 times a power of ten between two values, at most so many."""
+    """Return the multiples of a step of 1, 2 or 5 × 10^n in [low, high], about `most` of them."""
     power = 10.0 ** np.floor(np.log10((high - low) / most or 1.0))
     step = next(power * m for m in (1, 2, 5, 10) if (high - low) / (power * m) <= most)
     first = int(np.ceil(low / step - 1e-9))

@@ -1,11 +1,11 @@
-"""What the command line names -> the files that are read, each with what is said about it."""
+"""The command line's inputs -> the files to read, each with its wavelength and instrument."""
 
 import glob
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-# In a folder: what lies beside measured patterns and is none.
+# Suffixes of files in a folder that are not measured patterns.
 NO_PATTERNS = (
     *(".prm", ".inst", ".instprm", ".irf"),  # instrument parameters
     *(".md", ".html", ".htm", ".json", ".pdf", ".png", ".jpg", ".jpeg", ".svg", ".py", ".ipynb"),
@@ -17,9 +17,10 @@ class Input(NamedTuple):
     """A file to be read.
 
     Attributes:
-        path: of it.
-        wavelength_angstrom: as the user gives it; None where the file or the parameter file has it.
-        instrument: its instrument parameter file.
+        path: of the file.
+        wavelength_angstrom: as given by the user; None to take it from the file or the parameter
+            file.
+        instrument: path of its instrument parameter file; None without one.
     """
 
     path: pathlib.Path
@@ -30,16 +31,18 @@ class Input(NamedTuple):
 def find(
     given: Sequence[str], wavelengths: Sequence[float], instruments: Sequence[str]
 ) -> list[Input]:
-    """Return all files, in the order in which they are given, each once.
+    """Return all files, in the order given, each once.
 
     Args:
-        given: files, folders or patterns with * ? [], several with commas between them.
+        given: files, folders or glob patterns (* ? []); an entry may list several, separated by
+            commas.
         wavelengths: in Å; none, one for all files, or one for each entry of `given`.
-        instruments: parameter files, in the same way.
+        instruments: parameter files, likewise.
 
     Raises:
-        ValueError: nothing is given, or too many wavelengths or parameter files are.
-        FileNotFoundError: there is no such file.
+        ValueError: nothing is given, or several wavelengths or parameter files but not one for each
+            entry.
+        FileNotFoundError: a file does not exist, or a folder holds none that could be a pattern.
     """
     if not given:
         raise ValueError("--input is missing; give files, e.g. --input='data/*.gsas'")
@@ -71,7 +74,7 @@ def _one_each(name: str, values: Sequence, entries: int) -> Sequence:
 
 
 def _files(entry: str) -> Iterator[pathlib.Path]:
-    """Yield the files of one entry; a name with a comma in it is a name where there is such a file.
+    """Yield the files of one entry; it is split at commas unless a file has that very name.
 
     Raises:
         FileNotFoundError: there are none.
@@ -90,7 +93,7 @@ def _files(entry: str) -> Iterator[pathlib.Path]:
 
 
 def _inside(path: pathlib.Path) -> list[pathlib.Path]:
-    """Return the file itself, or what a folder and those below it hold."""
+    """Return the file itself, or all possible patterns in a folder and those below it."""
     if not path.is_dir():
         return [path]
     return [

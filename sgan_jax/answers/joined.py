@@ -1,4 +1,4 @@
-"""One answer of two models: the lattices of the one, the space groups of the other."""
+"""One answer from two models: the lattices from one, the space groups from the other."""
 
 import dataclasses
 
@@ -6,11 +6,11 @@ from sgan_jax.answers.answer import Answer
 
 
 def join(lattices: Answer, groups: Answer) -> Answer:
-    """Return the answer of a model of Bravais lattices and one of groups, for the same pattern.
+    """Join the answers of a lattice model and a group model for the same pattern.
 
-    The lattices and their probabilities are the first one's, space groups and extinction groups the
-    second one's; the set holds both. Where the groups' best lattice is another than the first
-    model's, the words say so. It is refused where either is.
+    The lattices and their probabilities are the first model's, the space groups and extinction
+    groups the second's; the prediction set is both sets together. If the models' best lattices
+    differ, the words say so. The joined answer is refused if either is.
     """
     said = {"The model of lattices": lattices.words, "The model of groups": groups.words}
     words = " ".join(f"{who}: {what}" for who, what in said.items() if what)

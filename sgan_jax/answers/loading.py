@@ -1,4 +1,4 @@
-"""A trained model from where it lies: a run's folder, a published file, or the package."""
+"""Loading trained models: from a run's folder, an export, a published file, or the package."""
 
 import contextlib
 import pathlib
@@ -21,8 +21,8 @@ from sgan_jax.evaluation.calibration import Calibration
 from sgan_jax.models import torch_weights
 from sgan_jax.training import blueprint
 
-_PUBLISHED_OFFSET = 1e-3  # that the released program adds to each pattern
-# DESIGN.md section 3; the order is that of the class indices.
+_PUBLISHED_OFFSET = 1e-3  # added to each pattern by the released program
+# DESIGN.md section 3; in the order of the class indices.
 _PUBLISHED_CLASSES = {
     14: ("bl", symmetry.BRAVAIS_LATTICES),
     144: ("sg", symmetry.PAPER_SPACE_GROUPS),
@@ -35,8 +35,8 @@ def load(where: str | pathlib.Path, variant: str | None = None) -> Classifier:
 
     Args:
         where: the name of a model in the package ('bl', 'sg'), a run's folder (its best checkpoint
-            is taken), a folder that `export` has written, or a published PyTorch file (.pth).
-        variant: of a published file: 'SGAN' (the default) or 'Supervised'.
+            is used), a folder written by `export`, or a published PyTorch file (.pth).
+        variant: for a published file only: 'SGAN' (the default) or 'Supervised'.
 
     Raises:
         ValueError: there is no model, or it is damaged; the message says what to do.
@@ -61,10 +61,10 @@ def load(where: str | pathlib.Path, variant: str | None = None) -> Classifier:
 
 
 def load_run(run: pathlib.Path) -> Classifier:
-    """Return the model of a run: the parameters that its evaluation takes, and its calibration.
+    """Return the model of a run: the parameters that its evaluation uses, and its calibration.
 
     Raises:
-        ModelError: it has no checkpoint, or its calibration is of other parameters.
+        ModelError: it has no checkpoint, or its calibration is of another step.
         ValueError: a file is damaged.
     """
     config = configuration.load(run / "config.json")
@@ -89,10 +89,10 @@ def load_run(run: pathlib.Path) -> Classifier:
 
 
 def load_published(path: pathlib.Path, variant: str) -> Classifier:
-    """Return a model of the paper's authors; there is no calibration of it.
+    """Return a model published by the paper's authors; it has no calibration.
 
     Raises:
-        ValueError: the file is none of theirs.
+        ValueError: the file is not one of theirs.
         OSError: it cannot be read.
     """
     published = torch_weights.load_published(path, variant)
@@ -115,7 +115,7 @@ def load_published(path: pathlib.Path, variant: str) -> Classifier:
 
 
 def export(run: str | pathlib.Path, folder: str | pathlib.Path) -> None:
-    """Write the model of a run, without what training needs, into a folder (`saved_model`).
+    """Write the parts of a run that predictions need into a folder (`saved_model`).
 
     Raises:
         ModelError: the run has not been evaluated, or has no checkpoint.
@@ -125,13 +125,13 @@ def export(run: str | pathlib.Path, folder: str | pathlib.Path) -> None:
     if model.calibration is None:
         raise ModelError(f"{run} has no calibration; --mode=evaluate --workdir={run} makes it")
     config = configuration.load(run / "config.json").to_dict()
-    paths = ("cif_path", "prototype_path", "synthetic_statistics", "dir")  # of one machine
+    paths = ("cif_path", "prototype_path", "synthetic_statistics", "dir")  # local to a machine
     config["data"] |= {key: "" for key in paths}
     saved_model.write(model, pathlib.Path(folder), config)
 
 
 def _best_params(run: pathlib.Path) -> tuple[int, dict[str, Any]]:
-    """Return the parameters that are evaluated, nested dicts of arrays, and their training step."""
+    """Return the training step of the evaluated parameters, and these as nested dicts of arrays."""
     from sgan_jax.training import checkpoint  # orbax takes a second
 
     with _silent_orbax():
@@ -142,7 +142,7 @@ def _best_params(run: pathlib.Path) -> tuple[int, dict[str, Any]]:
                 found = latest.newest()
     if found is None:
         raise ModelError(f"{run} holds no checkpoint; train first")
-    # As `training.state.evaluated_params`, by names: no state of this run is made for it.
+    # As `training.state.evaluated_params`, but by name, without building the run's state.
     for prefix in ("average/", "params/discriminator/", "params/"):
         flat = {
             name.removeprefix(prefix): np.asarray(leaf)
@@ -156,7 +156,7 @@ def _best_params(run: pathlib.Path) -> tuple[int, dict[str, Any]]:
 
 @contextlib.contextmanager
 def _silent_orbax() -> Generator[None]:
-    """Leave out what orbax has to say of a folder that is only read; our own lines stay."""
+    """Suppress orbax's log lines about a folder that is only read; all others stay."""
     logger = logging.get_absl_logger()
 
     def is_ours(record) -> bool:
@@ -172,7 +172,7 @@ def _silent_orbax() -> Generator[None]:
 def _classes(
     config: ml_collections.ConfigDict, found: Calibration | None, run: pathlib.Path
 ) -> tuple:
-    """Return the classes of a run; 'frequent' ones depend on its data set."""
+    """Return the classes of a run; 'frequent' ones are known only from its calibration."""
     task = config.task
     if task.name == "sg" and task.classes == "frequent":
         if found is None:

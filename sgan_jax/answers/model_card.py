@@ -1,4 +1,4 @@
-"""The model card of the package's models: what they know, how well, and their limits."""
+"""The model card of the packaged models: what they predict, how well, and their limits."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ CARD = pathlib.Path(__file__).with_name("model_card.md")
 
 
 def card(runs: Sequence[pathlib.Path], measured: Sequence[Mapping[str, Any]]) -> str:
-    """Return the card of exported runs, Markdown.
+    """Return the card of exported runs as Markdown.
 
     Args:
-      runs: folders named as configs/measured.py names them, beside those they go on from; with
-        test_metrics.json, confidence.json and, where there is one, robustness.json.
-      measured: what benchmarks/measured_patterns.py says of their models.
+      runs: folders with names as in configs/measured.py, next to those of the runs they start from;
+        each with test_metrics.json, confidence.json and optionally robustness.json.
+      measured: results of benchmarks/measured_patterns.py for their models.
     """
     by_task = {_read(run / "config.json")["task"]["name"]: run for run in runs}
     first = _read(runs[0] / "config.json")
@@ -34,10 +34,10 @@ def card(runs: Sequence[pathlib.Path], measured: Sequence[Mapping[str, Any]]) ->
 
 
 def commands(runs: Sequence[pathlib.Path]) -> list[str]:
-    """Return what makes runs of configs/measured.py, and before each what it goes on from.
+    """Return the commands that make runs of configs/measured.py, each after the run it starts from.
 
     Raises:
-      ValueError: a folder is not there, or has no config.json.
+      ValueError: a folder does not exist, or has no config.json.
     """
     found: list[str] = []
     for run in runs:
@@ -53,7 +53,7 @@ def commands(runs: Sequence[pathlib.Path]) -> list[str]:
 
 
 def _accuracy_table(runs: dict[str, pathlib.Path]) -> str:
-    """Return top-1, top-5, calibration error and coverage of each run."""
+    """Return the table of top-1, top-5, calibration error, and coverage and size of 90 % sets."""
     titles = ("", "classes", "top-1", "top-5", "patterns", "error of confidence")
     titles += ("90 % sets hold", "classes in a set")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
@@ -77,7 +77,7 @@ def _accuracy_table(runs: dict[str, pathlib.Path]) -> str:
 
 
 def _measured_table(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return the answers for measured patterns, per cent."""
+    """Return the table of results on measured patterns, in per cent."""
     kinds = {
         "lattice_1": "lattice first",
         "lattice_3": "in the first 3",
@@ -91,7 +91,7 @@ def _measured_table(found: Sequence[Mapping[str, Any]]) -> str:
         for name in ("model", "control"):
             if name in results:
                 title = f"`{results['task']}`" if name == "model" else "plain"
-                # A model of lattices knows no groups.
+                # A lattice model does not predict groups.
                 unknown = ("group_1", "group_5") if results["task"] == "bl" else ()
                 numbers = (
                     "" if kind in unknown else f"{100 * results[name][kind]:.0f}" for kind in kinds
@@ -101,7 +101,7 @@ def _measured_table(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _robustness(task: str, run: pathlib.Path) -> str:
-    """Return the sentence on robustness, '' where it was not measured."""
+    """Return the sentence on robustness, '' if it was not measured."""
     path = run / "robustness.json"
     if not path.exists():
         return ""
@@ -113,10 +113,10 @@ def _robustness(task: str, run: pathlib.Path) -> str:
 
 
 def _checksum(task: str) -> str:
-    """Return the SHA-256 of a model's parameters."""
+    """Return the SHA-256 of a packaged model's parameter file."""
     return hashlib.sha256((packaged.FOLDER / task / saved_model.PARAMS).read_bytes()).hexdigest()
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
-    """Return a JSON file's content."""
+    """Return the content of a JSON file."""
     return json.loads(path.read_text())

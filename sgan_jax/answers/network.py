@@ -1,8 +1,8 @@
-"""The network's program: one for all models that differ in their classes only.
+"""The compiled network: one program for all models that differ only in their classes.
 
-A process waits for the compiler before its first answer. The models of lattices and of groups are
-one network but for the last layer, so the program ends at the features, and that layer, a product
-with [64, K], is left to numpy.
+A process has to wait for the compiler before its first prediction. The lattice and group models
+differ only in the last layer, so the program ends at the features, and numpy applies that layer, a
+product with [64, K].
 """
 
 import functools
@@ -15,8 +15,8 @@ from flax import linen as nn
 
 from sgan_jax.models.resnet import DiscriminatorOutput
 
-HEAD = "class_head"  # the last layer among the parameters, logits = features @ kernel + bias
-BATCH = 8  # patterns of the one compiled shape; a single one takes little longer than eight do
+HEAD = "class_head"  # name of the last layer's parameters: logits = features @ kernel + bias
+BATCH = 8  # patterns in the only compiled shape; eight take little longer than one
 
 
 def logits(model: nn.Module, params: Mapping[str, Any], patterns: np.ndarray) -> np.ndarray:
@@ -34,13 +34,13 @@ def logits(model: nn.Module, params: Mapping[str, Any], patterns: np.ndarray) ->
 
 @functools.cache
 def _program() -> Callable[[nn.Module, Any, np.ndarray], jax.Array]:
-    """Return (model, params, patterns [BATCH, P]) -> features [BATCH, 64]."""
+    """Return the compiled function (model, params, patterns [BATCH, P]) -> features [BATCH, 64]."""
 
     def features(model, params, patterns):
         output = model.apply({"params": params}, patterns, train=False)
         return cast(DiscriminatorOutput, output).features
 
-    # What optimising would save on the network's 2 ms a pattern is less than it takes, and lost
-    # beside the reading, the background and the regridding.
+    # XLA's optimisation takes longer than it would save on the network's 2 ms a pattern, which are
+    # negligible beside reading, background and regridding.
     quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
     return jax.jit(features, static_argnums=0, compiler_options=quick)

@@ -1,4 +1,4 @@
-"""answers.json and answers.csv: the answers for other programs."""
+"""answers.json and answers.csv: the answers in machine-readable form."""
 
 import csv
 import json
@@ -10,19 +10,19 @@ from typing import Any
 from sgan_jax.answers.outcome import Outcome
 
 SUFFIXES = (".json", ".csv")
-DIGITS = 6  # of probabilities
+DIGITS = 6  # decimals of probabilities
 
 
 def check(path: pathlib.Path) -> None:
-    """Raise ValueError for a name that says neither JSON nor CSV."""
+    """Raise ValueError for a name that ends neither with .json nor with .csv."""
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"--output={path}; give a name that ends with .json or .csv")
 
 
 def write(path: pathlib.Path, entries: Sequence[dict[str, Any]]) -> None:
-    """Write what `entry` returns of each pattern; a reader never sees half of it.
+    """Write the `entry` of each pattern; the file is replaced atomically.
 
-    JSON: a list. CSV: the same as columns, lists and truth written as JSON.
+    JSON: a list. CSV: the same as columns, with lists and booleans as JSON.
 
     Raises:
         ValueError: the name ends neither with .json nor with .csv.
@@ -43,14 +43,14 @@ def write(path: pathlib.Path, entries: Sequence[dict[str, Any]]) -> None:
 
 
 def entry(outcome: Outcome, coverage: float) -> dict[str, Any]:
-    """Return what is written about one pattern.
+    """Return the output for one pattern.
 
-    Keys: file, bank (only where the file holds several patterns), wavelength_angstrom (null where
-    the file could not be read), bravais [[name, probability] ...], space_groups [[number,
-    probability] ...], extinction_groups [[symbol, [numbers], probability] ...], each most probable
-    first and empty where the model does not know them; set_90, the classes of which one is true
-    with a probability of 90 % (or set_95 ..., as the coverage is); refused; reason (null where
-    nothing is refused).
+    Keys: file, bank (only if the file holds several patterns), wavelength_angstrom (null if the
+    file could not be used), bravais [[name, probability] ...], space_groups [[number, probability]
+    ...], extinction_groups [[symbol, [numbers], probability] ...], each most probable first and
+    empty if the model does not predict them or saw no pattern; set_90, the prediction set, which
+    contains the true class with 90 % probability (set_95 for a coverage of 0.95, and so on);
+    refused; reason (null unless refused).
     """
     answer = outcome.answer
     return {

@@ -1,4 +1,4 @@
-"""HTML: a page about each pattern, and one that links them; each is whole and needs no network."""
+"""HTML: a page for each pattern, and an index of them; self-contained, usable without a network."""
 
 import pathlib
 import re
@@ -22,9 +22,9 @@ class Pages:
     """The pages of one call, in one folder.
 
     Args:
-        folder: is made where it does not exist; pages of the same name are replaced.
-        model: the models that answer, in words.
-        coverage: of the prediction sets, 0..1.
+        folder: created if it does not exist; pages of the same name are replaced.
+        model: description of the models that answer.
+        coverage: of the prediction sets, between 0 and 1.
     """
 
     def __init__(self, folder: pathlib.Path, model: str, coverage: float) -> None:
@@ -36,7 +36,7 @@ class Pages:
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, outcome: Outcome) -> pathlib.Path:
-        """Write the page about a pattern; return where it is."""
+        """Write the page of a pattern and return its path."""
         name = _unused_name(outcome, self._names)
         self._names.add(name.lower())
         values = page_values(outcome) | {"model": self.model, "index": INDEX}
@@ -45,7 +45,7 @@ class Pages:
         return self.folder / name
 
     def finish(self) -> pathlib.Path:
-        """Write the page that links all; return where it is."""
+        """Write the index page and return its path."""
         values: dict[str, Any] = {
             "rows": self._rows,
             "groups": any(row["group"] for row in self._rows),
@@ -58,7 +58,7 @@ class Pages:
 
 
 def page_values(outcome: Outcome) -> dict[str, Any]:
-    """Return everything that the page about a pattern names."""
+    """Return the values of the template of a pattern's page."""
     answer = outcome.answer
     path = pathlib.PurePath(outcome.file)
     values: dict[str, Any] = {
@@ -90,7 +90,7 @@ def page_values(outcome: Outcome) -> dict[str, Any]:
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:
-    """Return the row of a pattern in the page that links all."""
+    """Return the row of a pattern in the index page."""
     answer, path = outcome.answer, pathlib.PurePath(outcome.file)
     return {
         "name": _name(outcome),
@@ -110,7 +110,7 @@ def _name(outcome: Outcome) -> str:
 
 
 def facts(answer: Answer) -> list[tuple[str, str]]:
-    """Return lines about how the file was read, and what of it the model saw."""
+    """Return (name, value) rows: how the file was read, and how much of it the model saw."""
     measured, seen = answer.measured, answer.seen
     two_theta_deg = measured.two_theta_deg
     rows = [
@@ -136,14 +136,14 @@ def facts(answer: Answer) -> list[tuple[str, str]]:
 
 
 def _d_range(seen: ModelPattern) -> tuple[float, float]:
-    """Return the smallest and the largest d-spacing, Å, that was measured of the model's range."""
+    """Return the smallest and largest measured d-spacing (Å) within the model's range."""
     angles = seen.instrument.two_theta_deg[seen.inside][[-1, 0]]
     low, high = seen.instrument.wavelength_angstrom / (2.0 * np.sin(np.radians(angles) / 2.0))
     return float(low), float(high)
 
 
 def _unused_name(outcome: Outcome, used: set[str]) -> str:
-    """Return a name that a browser and every file system takes, made of the file's."""
+    """Return an unused page name from the file's, valid in URLs and on all file systems."""
     text = f"{pathlib.PurePath(outcome.file).name} {outcome.bank}".strip()
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "pattern"
     name, count = f"{stem[:80]}.html", 2

@@ -1,4 +1,4 @@
-"""Files in, outcomes out: whatever one file holds, the others are answered."""
+"""From files to outcomes; a file that cannot be used does not stop the others."""
 
 import functools
 import itertools
@@ -16,7 +16,7 @@ from sgan_jax.answers.reading import Look
 from sgan_jax.datasets.processes import Workers
 
 BATCH = 32  # files whose patterns are classified together
-_ERRAND = 4  # files that a process is given at a time, at most
+_ERRAND = 4  # files sent to a process at a time, at most
 
 
 def predict_files(
@@ -29,15 +29,15 @@ def predict_files(
     radiation: str = "",
     coverage: float = 0.9,
 ) -> Iterator[list[Outcome]]:
-    """Yield the outcomes of each file, one a pattern of it, in the order of the files.
+    """Yield the outcomes of each file, one per pattern in it, in the order of the files.
 
     Args:
         classifiers: one, or one of Bravais lattices and one of groups, whose answers are joined.
         files: to read.
-        workers: the processes that read and draw; None: this one does.
-        pictures: whether the outcomes get a picture, for their page.
-        file_format: one of `readers.FORMATS`; '' finds it from the content.
-        radiation: 'neutron' overrules words like 'X-ray' in a title.
+        workers: the processes that read and draw; None to do both in this one.
+        pictures: whether to draw a picture of each pattern, for its page.
+        file_format: one of `readers.FORMATS`; '' detects it from the content.
+        radiation: 'neutron' overrides words like 'X-ray' in a title.
         coverage: of the prediction sets, between 0 and 1.
     """
     instruments = tuple(dict.fromkeys(each.instrument for each in classifiers))

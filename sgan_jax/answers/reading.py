@@ -1,7 +1,7 @@
-"""A file -> what a model sees of each of its patterns, and its picture; done by other processes.
+"""A file -> what a model sees of each of its patterns, and their pictures, in worker processes.
 
-Nothing here may import jax, which those processes need not load. They alone load scipy, which the
-one that answers need not.
+Nothing here may import jax: the workers do not need it. Only they load scipy: the process that
+answers does not need it.
 """
 
 from typing import NamedTuple
@@ -18,11 +18,11 @@ class Look(NamedTuple):
     """A measured pattern and what a model sees of it, or why it can see nothing.
 
     Attributes:
-        bank: which of the file's patterns; '' where it holds only one.
-        measured: None where the file cannot be read, or lacks the wavelength.
-        seen: by models of each instrument that was asked for, as `seeing.look` has it.
-        picture: of what the last of them sees, SVG; None where none was asked for.
-        problem: why there is no measured pattern.
+        bank: which of the file's patterns; '' if it holds only one.
+        measured: None if the file cannot be read or the wavelength is unknown.
+        seen: the result of `seeing.look` for each requested instrument; empty without `measured`.
+        picture: SVG of the last of these; None if not requested or if that model can see nothing.
+        problem: why there is no measured pattern; None if there is one.
     """
 
     bank: str
@@ -33,7 +33,7 @@ class Look(NamedTuple):
 
 
 def load_libraries() -> None:
-    """Load what `read` needs: scipy and others, which takes a second or more."""
+    """Import what `read` needs: scipy and others, which takes a second or more."""
     from sgan_jax.measured import regrid  # noqa: F401
 
 
@@ -44,13 +44,13 @@ def read(
     pictures: bool,
     file: Input,
 ) -> list[Look]:
-    """Return the looks at a file's patterns, one that says why where it cannot be read.
+    """Return a look at each of a file's patterns; a single one with the problem if unreadable.
 
     Args:
-        file_format: one of `readers.FORMATS`, '' to find it from the content.
-        radiation: 'neutron' overrules words like 'X-ray' in a title.
+        file_format: one of `readers.FORMATS`; '' detects it from the content.
+        radiation: 'neutron' overrides words like 'X-ray' in a title.
         instruments: the models', each once.
-        pictures: whether to draw.
+        pictures: whether to draw pictures.
         file: to read.
     """
     try:
@@ -86,8 +86,8 @@ def _look(
 
 
 def _reason(error: PatternError | OSError, file: Input) -> str:
-    """Return the error without the file's name in front, which stands beside it."""
+    """Return the error message without the leading file name, which is shown beside it."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    # What goes on after the name is a block of a CIF; another name is the parameter file's.
+    # The name may continue with a block of a CIF; another name is that of the parameter file.
     return str(error).removeprefix(str(file.path)).lstrip(":, ")

@@ -1,7 +1,7 @@
-"""When not to answer: a pattern that is not like those the model has learnt from, and in what.
+"""When to refuse a prediction: a pattern unlike those the model was trained on, and in what way.
 
-The order is that of the reasons: what the measurement lacks comes before what the model finds odd,
-which may well be its consequence.
+The checks are in the order of precedence: what the measurement lacks comes before what the model
+finds unusual, which may well be its consequence.
 """
 
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ from sgan_jax.evaluation.first_lines import first_lines_angstrom
 from sgan_jax.evaluation.noise_levels import noise_levels
 from sgan_jax.measured.model_pattern import ModelPattern
 
-# The highest of 3000 points of noise stands 3.5 of its standard deviations above the mean.
-MIN_HEIGHT = 8.0  # of the highest peak over the noise
-# Copper on nist2022 has four lines, iron three; diamond, with three, is about the poorest.
+# The maximum of 3000 points of noise is about 3.5 standard deviations above the mean.
+MIN_HEIGHT = 8.0  # of the highest peak, in standard deviations of the noise
+# Copper on nist2022 has four lines, iron three; diamond, with three, has about the fewest.
 MIN_PEAKS = 3
-# Training leaves out three ranges of up to 10 or so of 152 degrees; D20 at 2.41 Å measures 70 %.
-MIN_RANGE = 0.4  # of the model's grid
-UNFAMILIAR = 0.005  # the least familiar of 200 held-out patterns are refused, too
+# Training omits three ranges of up to about 10° each, of 152°; D20 at 2.41 Å measures 70 %.
+MIN_RANGE = 0.4  # fraction of the model's grid
+UNFAMILIAR = 0.005  # energy quantile: one in 200 held-out patterns would be refused, too
 SUSPICIOUS = 0.05  # below this quantile other wavelengths are tried ...
-FAMILIAR = 0.5  # ... and must make the pattern as familiar as half of the held-out ones
-OTHERS_ANGSTROM = (1.22, 1.54, 1.91, 2.08, 2.41)  # wavelengths in use that are tried
-_SAME = 0.08  # nearer than this to the one given, they say nothing new
-_CELL_MARGIN = 1.05  # cells may be a little larger or smaller than those held out
+FAMILIAR = 0.5  # ... and have to raise the energy above that of half of the held-out patterns
+OTHERS_ANGSTROM = (1.22, 1.54, 1.91, 2.08, 2.41)  # common wavelengths that are tried
+_SAME = 0.08  # relative difference below which another wavelength is not worth trying
+_CELL_MARGIN = 1.05  # cells may be slightly larger or smaller than those of held-out crystals
 
 
 def of_measurement(seen: ModelPattern) -> str | None:
-    """Return what the measurement lacks, in words; None where it will do."""
+    """Return what the measurement lacks, in words; None if it is sufficient."""
     if seen.height_over_noise < MIN_HEIGHT:
         return (
             f"mostly background: the highest peak stands {seen.height_over_noise:.1f} standard "
@@ -49,7 +49,7 @@ def of_measurement(seen: ModelPattern) -> str | None:
 
 
 def of_noise(seen: ModelPattern, calibration: Calibration) -> str | None:
-    """Return that a pattern is noisier than the model knows them, in words; None if it is not."""
+    """Return a reason if a pattern is noisier than 99.9 % of the held-out ones, else None."""
     level = float(noise_levels(seen.intensity[None], seen.inside)[0])
     if level <= calibration.noise_limit:
         return None
@@ -67,18 +67,18 @@ def of_wavelength(
     energy: float,
     others: Mapping[float, float],
 ) -> str | None:
-    """Return why the wavelength is probably not the one given; None where it may be.
+    """Return why the given wavelength is probably wrong; None if it is plausible.
 
-    A wrong wavelength makes every d-spacing wrong by one factor: the pattern of the same symmetry
-    with a larger or smaller cell. So it is noticed only where that cell is one that no crystal has,
-    or where the pattern is familiar with another wavelength and is not with the given one.
+    A wrong wavelength scales all d-spacings by one factor, which gives the pattern of the same
+    symmetry with a larger or smaller cell. So it is noticed only if that cell has an unlikely size,
+    or if the pattern is unfamiliar to the model with the given wavelength but not with another.
 
     Args:
         seen: the pattern.
         instrument: of the model.
         calibration: of the model.
-        energy: of the pattern as given.
-        others: energies with other wavelengths, by these.
+        energy: of the pattern with the given wavelength.
+        others: wavelength in Å -> energy of the pattern with it.
     """
     given = seen.measured.known_wavelength()
     first = float(first_lines_angstrom(seen.intensity[None], instrument)[0])
@@ -105,12 +105,12 @@ def of_wavelength(
 
 
 def other_wavelengths(given_angstrom: float) -> list[float]:
-    """Return the wavelengths to try instead of one."""
+    """Return the wavelengths (Å) to try in place of the given one."""
     return [other for other in OTHERS_ANGSTROM if abs(other / given_angstrom - 1.0) > _SAME]
 
 
 def of_energy(calibration: Calibration, energy: float) -> str | None:
-    """Return that a pattern is unfamiliar to the model, in words; None where it is not."""
+    """Return a reason if the energy shows a pattern to be unfamiliar to the model, else None."""
     if energy < calibration.energy_quantile(UNFAMILIAR):
         return (
             "unlike anything that the model has learnt from: not one in "
@@ -120,7 +120,7 @@ def of_energy(calibration: Calibration, energy: float) -> str | None:
 
 
 def _is_measured_above(seen: ModelPattern, instrument: Instrument, d_angstrom: float) -> bool:
-    """Say whether lines of larger d would have been seen, for the most part."""
+    """Say whether over 80 % of the model's range above d was measured, so lines there were seen."""
     sine = np.sin(np.radians(instrument.two_theta_deg) / 2.0)
     above = instrument.wavelength_angstrom / (2.0 * sine) > d_angstrom
     return bool(above.any()) and float(seen.inside[above].mean()) > 0.8

@@ -1,12 +1,10 @@
-"""A trained model as two files, which the package carries and anyone may send to another.
-
-A folder with
+"""A trained model as a folder of two files: the format of the packaged models and of exports.
 
     model.json    what the model is: task, classes, instrument, network, calibration, and the
                   SHA-256 of the other file
     params.npz    the parameters, arrays named by their '/'-joined paths in the network
 
-The whole configuration of the run is in model.json too, to tell where the model comes from.
+model.json also holds the whole configuration of the run, which documents the model's origin.
 """
 
 import dataclasses
@@ -29,26 +27,27 @@ from sgan_jax.models.resnet import ResNet1D
 
 PARAMS = "params.npz"
 FORMAT = 1
-_MAX_CHANGE = 0.01  # of any probability by half precision; else parameters stay in single
+_MAX_CHANGE = 0.01  # of any probability in half precision; above it parameters stay in single
 _PROBES = 64
-# Of `ResNet1D`, what changes the parameters or what comes of them; dropout does not.
+# The fields of `ResNet1D` that affect its parameters or its predictions; dropout affects neither.
 _NETWORK = ("input_power", "stem_pool", "projection_shortcuts", "real_fake_head", "dtype")
 
 
 class ModelError(ValueError):
-    """A folder that holds no usable model; says why and what to do."""
+    """No usable model in a folder or file; the message says why and what to do."""
 
 
 def write(classifier: Classifier, folder: pathlib.Path, config: dict[str, Any]) -> None:
     """Write a model into a folder.
 
-    The parameters are rounded to half precision where that changes no probability of random
-    patterns by more than 0.01; a model of the paper's size then takes 1 MB, and 2.6 MB otherwise.
+    The parameters are rounded to half precision if that changes no class probability of a set of
+    random patterns by more than 0.01; a model of the paper's size takes 1 MB then, otherwise
+    2.6 MB.
 
     Args:
         classifier: the model.
-        folder: made where it is not there.
-        config: of the run that it comes from, ready for JSON.
+        folder: created if it does not exist.
+        config: of the run that the model comes from, JSON-serialisable.
     """
     params = _in_half_precision(classifier)
     buffer = io.BytesIO()
@@ -73,7 +72,7 @@ def read(folder: pathlib.Path) -> Classifier:
     """Return the model in a folder.
 
     Raises:
-        ModelError: it is damaged, incomplete or of another version.
+        ModelError: it is damaged, incomplete or of another format version.
         OSError: it cannot be read.
     """
     try:
@@ -109,15 +108,15 @@ def read(folder: pathlib.Path) -> Classifier:
 
 
 def _plain(value: Any) -> float | bool | str:
-    """Return a field of the network for JSON; types by their names, 'float32'."""
+    """Return a field of the network as a JSON value; a dtype by its name, e.g. 'float32'."""
     return value if isinstance(value, float | bool) else np.dtype(value).name
 
 
 def _in_half_precision(classifier: Classifier) -> dict[str, Any]:
-    """Return the parameters in float16, or as they are where the model would answer otherwise."""
+    """Return the parameters in float16, or unchanged if that alters the model's probabilities."""
     flat = traverse_util.flatten_dict(classifier.params, sep="/")
     probes, soft = _random_patterns(classifier.instrument), temperature.probabilities
-    with np.errstate(over="ignore", invalid="ignore"):  # not finite then, which is found below
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow gives inf or NaN, tested below
         half = {name: np.asarray(value).astype(np.float16) for name, value in flat.items()}
         back = traverse_util.unflatten_dict(
             {name: value.astype(np.float32) for name, value in half.items()}, sep="/"
@@ -132,7 +131,7 @@ def _in_half_precision(classifier: Classifier) -> dict[str, Any]:
 
 
 def _random_patterns(instrument: Instrument) -> np.ndarray:
-    """Return patterns [n, P] of peaks at random places, of random heights."""
+    """Return patterns [n, P] of peaks with random positions and heights."""
     random = np.random.default_rng(0)
     grid, patterns = instrument.two_theta_deg, np.zeros((_PROBES, instrument.points))
     for pattern in patterns:

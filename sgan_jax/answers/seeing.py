@@ -1,4 +1,4 @@
-"""What the network is given of a measured pattern, with the wavelength as given or another."""
+"""A measured pattern as the network's input, with the given wavelength or another one."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 
 
 def look(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern | PatternError:
-    """Return what a model sees of a pattern, or the error that says why it can see nothing.
+    """Return what a model sees of a pattern, or the error that says why it sees nothing.
 
     Raises:
         PatternError: the wavelength is unknown.
     """
-    from sgan_jax.measured import regrid  # with scipy, which takes seconds
+    from sgan_jax.measured import regrid  # imports scipy, which takes seconds
 
     measured.known_wavelength()
     try:
@@ -23,15 +23,15 @@ def look(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern | Pa
 
 
 def network_input(intensity: np.ndarray, inside: np.ndarray, offset: float) -> np.ndarray:
-    """Return a pattern [P] for the network, float32; where nothing was measured as in training.
+    """Return a pattern [P] for the network, float32, with missing ranges filled as in training.
 
-    There, `training.distortions` fill what is missing with `MISSING` of the maximum, at both ends
-    and between; ranges of exact zeros no network has learnt from.
+    `training.distortions` set missing ranges, at both ends and in between, to `MISSING` times the
+    maximum; no network was trained on ranges of exact zeros.
 
     Args:
         intensity: [P], maximum 1.
         inside: bool [P], where it was measured.
-        offset: that the training added to every pattern.
+        offset: constant that was added to every pattern in training.
     """
     return (np.where(inside, intensity, MISSING) + offset).astype(np.float32)
 
@@ -39,9 +39,9 @@ def network_input(intensity: np.ndarray, inside: np.ndarray, offset: float) -> n
 def with_wavelength(
     intensity: np.ndarray, inside: np.ndarray, instrument: Instrument, ratio: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a pattern [P] as with λ times `ratio`, and where that was measured, bool [P].
+    """Return a pattern [P] as if λ were multiplied by `ratio`, and where it is measured, bool [P].
 
-    All d-spacings grow by that factor: what now is at 2θ was at 2θ_0, sin θ_0 = ratio sin θ.
+    All d-spacings grow by that factor: intensity at 2θ comes from 2θ_0 with sin θ_0 = ratio sin θ.
     """
     grid = instrument.two_theta_deg
     sine = ratio * np.sin(np.radians(grid) / 2.0)

@@ -1,7 +1,7 @@
-"""Probabilities of a model's classes, summed into what they have in common.
+"""Probabilities of a model's classes, summed over Bravais lattices and extinction groups.
 
-A space group lies in one extinction group, and that in one Bravais lattice. So the sums over a
-model's own classes never contradict these, and nothing else is asked of the model.
+Each space group belongs to one extinction group, and that to one Bravais lattice. So the sums never
+contradict the probabilities of the model's own classes, and need no other output of the model.
 """
 
 from collections.abc import Hashable, Sequence
@@ -12,12 +12,12 @@ from sgan_jax import symmetry
 
 
 def bravais(task: str, classes: Sequence, probabilities: np.ndarray) -> list[tuple[str, float]]:
-    """Return all 14 lattices with the sums of probabilities [K], falling.
+    """Return all 14 lattices with their summed probabilities, descending.
 
     Args:
         task: 'bl', 'sg' or 'eg'.
-        classes: of the task, K of them.
-        probabilities: of the classes.
+        classes: the K classes of the model.
+        probabilities: [K], of the classes.
     """
     sums = dict.fromkeys(symmetry.BRAVAIS_LATTICES, 0.0)
     _add(sums, [lattice_of(task, one) for one in classes], probabilities)
@@ -27,7 +27,7 @@ def bravais(task: str, classes: Sequence, probabilities: np.ndarray) -> list[tup
 def space_groups(
     task: str, classes: Sequence, probabilities: np.ndarray
 ) -> list[tuple[int, float]]:
-    """Return the numbers of space groups with their probabilities, falling; [] for other tasks."""
+    """Return space-group numbers with their probabilities, descending; [] unless task is 'sg'."""
     if task != "sg":
         return []
     return _falling(dict(zip(map(int, classes), probabilities.tolist(), strict=True)))
@@ -36,14 +36,14 @@ def space_groups(
 def extinction_groups(
     task: str, classes: Sequence, probabilities: np.ndarray
 ) -> list[tuple[str, tuple[int, ...], float]]:
-    """Return symbol, members and probability of each extinction group, falling.
+    """Return symbol, members and probability of each extinction group, descending.
 
-    Those that hold a class of the model, each with all of its space groups, also those that are no
-    class: a powder pattern does not tell them apart. [] for a model of lattices.
+    Only groups that contain a class of the model, but each with all of its space groups, even those
+    that are not a class: a powder pattern cannot distinguish them. [] for a lattice model.
     """
     if task == "bl":
         return []
-    from sgan_jax import extinction  # computed with gemmi; lattices do without
+    from sgan_jax import extinction  # computed with gemmi, which lattice models do not need
 
     groups = {group.name: group for group in extinction.extinction_groups()}
     names = classes if task == "eg" else [extinction.extinction_group(n).name for n in classes]
@@ -69,5 +69,5 @@ def _add(sums: dict, keys: Sequence[Hashable], probabilities: np.ndarray) -> Non
 
 
 def _falling(sums: dict) -> list[tuple]:
-    """Return the entries by falling value, equals in their order."""
+    """Return the entries by descending value; ties keep their order."""
     return sorted(sums.items(), key=lambda entry: -entry[1])

@@ -1,4 +1,4 @@
-"""An answer as a person reads it on a terminal."""
+"""An answer as a table on the terminal."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 TOP = 5
 WIDTH = 100
-MOST_IN_SET = 15  # classes that are named; --output and the page have all
+MOST_IN_SET = 15  # classes listed by name; --output and the page have all
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """Return the table of one pattern: lattices, extinction groups, the set, and what it means."""
+    """Return the lines for one pattern: words, lattices, extinction groups, prediction set."""
     answer = outcome.answer
     if answer is None:
         return [outcome.name, *_wrapped(f"NO ANSWER: {outcome.problem}")]
@@ -40,7 +40,7 @@ def lines(outcome: Outcome) -> list[str]:
 
 
 def members_in_words(numbers: Sequence[int], most: int = 6) -> str:
-    """Return '33 Pna21, 62 Pnma' of 33 and 62; of many the first ones and how many more."""
+    """Return '33 Pna21, 62 Pnma' for 33 and 62; for many, the first ones and how many more."""
     names = [f"{number} {symmetry.SPACE_GROUP_SYMBOLS[number - 1]}" for number in numbers]
     return _first(names, most)
 
@@ -53,14 +53,14 @@ def _set(answer: "Answer") -> list[str]:
 
 
 def _first(names: Sequence[str], most: int) -> str:
-    """Return the first names and how many more there are, where these are two or more."""
+    """Return the first names and the number of others; all names if only one would be left out."""
     if len(names) > most + 1:
         names = [*names[:most], f"{len(names) - most} more"]
     return ", ".join(names)
 
 
 def _columns(title: str, rows: Sequence[tuple[str, str, float]]) -> list[str]:
-    """Return the rows (name, what it is, probability) below their title; nothing for none."""
+    """Return the rows (name, description, probability) below their title; [] without rows."""
     if not rows:
         return []
     width = max(len(title), *(len(name) for name, _, _ in rows))

@@ -1,4 +1,4 @@
-"""How sure an answer is, in words that go with its numbers."""
+"""How certain an answer is, in words that match its probabilities."""
 
 from collections.abc import Sequence
 
@@ -25,16 +25,16 @@ def confidence(
     coverage: float,
     calibration: Calibration | None,
 ) -> str:
-    """Return two or three sentences.
+    """Return two or three sentences on the best lattice and the prediction set.
 
     Args:
         task: 'bl', 'sg' or 'eg'.
         classes: of the model.
-        bravais: lattices with their probabilities, falling.
+        bravais: lattices with their probabilities, descending.
         best: index and probability of the most probable class.
-        set_size: of the prediction set.
+        set_size: number of classes in the prediction set.
         coverage: of the prediction set.
-        calibration: of the model, None where it has none.
+        calibration: of the model; None if it has none.
     """
     lattice, probability = bravais[0]
     word = next(word for least, word in _LEVELS if probability >= least)
@@ -51,7 +51,7 @@ def confidence(
 
 
 def refused(reason: str) -> str:
-    """Return the words of an answer that is refused for a reason."""
+    """Return the words of an answer that is refused for the given reason."""
     return f"No answer is given. {reason[0].upper()}{reason[1:]}{'' if reason[-1] in '.?' else '.'}"
 
 

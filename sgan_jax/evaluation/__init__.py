@@ -1,1 +1,1 @@
-"""How good a model is."""
+"""Evaluation of trained models: metrics, calibration, robustness, reports and comparisons."""

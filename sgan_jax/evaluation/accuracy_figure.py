@@ -1,4 +1,4 @@
-"""Accuracy against the labelled percentage, as the paper's Fig. 9."""
+"""Accuracy against the labelled percentage, as in the paper's Fig. 9."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from sgan_jax.evaluation import figures
 
 MARKERS = "osD^vP"
-APART = 1.015  # factor between the lines' points, so that error bars do not hide one another
+APART = 1.015  # factor in x between neighbouring lines, so that error bars do not overlap
 
 
 class Series(NamedTuple):
-    """One line: (labelled %, mean accuracy, standard deviation or None), both as fractions."""
+    """One line: (labelled %, mean accuracy, its standard deviation or None); accuracies in 0..1."""
 
     label: str
     points: Sequence[tuple[float, float, float | None]]
@@ -29,7 +29,7 @@ class Panel(NamedTuple):
 
 
 def accuracy_over_labelled(panels: Sequence[Panel]) -> Figure:
-    """Draw a panel a task and a line a method; a mean of one run has no error bar."""
+    """Draw a panel per task and a line per method; the mean of a single run has no error bar."""
     percents = sorted({x for panel in panels for each in panel.series for x, _, _ in each.points})
     figure, axes = figures.panels(4.4 * len(panels), 3.6, len(panels))
     labels = list(dict.fromkeys(each.label for panel in panels for each in panel.series))
@@ -54,7 +54,7 @@ def accuracy_over_labelled(panels: Sequence[Panel]) -> Figure:
 
 
 def _name_lines(figure: Figure, every: Sequence[Axes]) -> None:
-    """Put one legend of all panels' lines below them, where it hides no point."""
+    """Put one legend for all panels below them, where it hides no point."""
     found = {
         label: handle
         for axes in every

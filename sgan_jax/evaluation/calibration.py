@@ -1,4 +1,4 @@
-"""What is known of a trained model from held-out patterns, so that its confidence is honest."""
+"""Calibration of a trained model's confidence from held-out patterns, and its check."""
 
 import dataclasses
 import json
@@ -11,26 +11,26 @@ import numpy as np
 from sgan_jax.evaluation import conformal, temperature
 
 NAME = "calibration.json"  # in the run's folder
-COVERAGES = (0.8, 0.9, 0.95)  # that are checked on test patterns
-LEVELS = (0.001, 0.005, 0.01, 0.05, 0.25, 0.5)  # of the quantiles kept
-_KEPT_SCORES = 10_000  # more are thinned out, evenly
+COVERAGES = (0.8, 0.9, 0.95)  # of the prediction sets that are checked on test patterns
+LEVELS = (0.001, 0.005, 0.01, 0.05, 0.25, 0.5)  # of the stored energy quantiles
+_KEPT_SCORES = 10_000  # more scores are thinned to this number, evenly in rank
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibration:
-    """What held-out patterns say: those of the validation part, on which nothing was trained.
+    """Statistics of held-out patterns: those of the validation part, which was never trained on.
 
     Attributes:
-      temperature: that the logits are divided by.
+      temperature: divides the logits.
       scores: float64 [n], `conformal.scores` of the held-out patterns, ascending.
       energy_quantiles: of `temperature.energies` of the held-out patterns, at `LEVELS`.
-      noise_limit: `noise_levels` of the noisiest held-out pattern, but for one in a thousand.
-      first_line_range_angstrom: between which d-spacings the held-out patterns have their first
-        strong line, but for one in a thousand at each side.
-      patterns: how many.
+      noise_limit: 99.9 % quantile of `noise_levels` of the held-out patterns.
+      first_line_range_angstrom: 0.1 % and 99.9 % quantiles of the d-spacing of the held-out
+        patterns' first strong line.
+      patterns: number of held-out patterns.
       class_names: of the model, in the order of its logits.
-      step: of training, after which the model was taken.
-      made_by: the command.
+      step: training step of the model.
+      made_by: the command that made the calibration.
     """
 
     temperature: float
@@ -44,11 +44,11 @@ class Calibration:
     made_by: str
 
     def energy_quantile(self, level: float) -> float:
-        """Return the quantile of the energy at one of `LEVELS`."""
+        """Return the energy quantile at one of `LEVELS`."""
         return self.energy_quantiles[LEVELS.index(level)]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` takes, ready for JSON."""
+        """Return the JSON-serialisable content that `from_json` reads."""
         return {
             "temperature": self.temperature,
             "patterns": self.patterns,
@@ -63,10 +63,10 @@ class Calibration:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> "Calibration":
-        """Return the calibration of `to_json`.
+        """Return the calibration that `to_json` has saved.
 
         Raises:
-          KeyError, TypeError, ValueError: it is of another kind.
+          KeyError, TypeError, ValueError: the content has another format.
         """
         low, high = map(float, saved["first_line_range_angstrom"])
         return cls(
@@ -92,13 +92,13 @@ def make(
     step: int,
     made_by: str,
 ) -> Calibration:
-    """Return what logits [n, K] of held-out patterns with labels [n] say of a model.
+    """Return the calibration of a model from held-out patterns.
 
     Args:
-      logits: of the patterns.
-      labels: their classes.
+      logits: [n, K], of the patterns.
+      labels: [n], their classes.
       levels: `noise_levels` of the patterns, or of some of them.
-      first_lines_angstrom: d-spacings of first strong lines, of any number of the patterns.
+      first_lines_angstrom: d-spacings of the first strong lines of the patterns, or of some.
       class_names: of the K classes.
       step: see `Calibration`.
       made_by: see `Calibration`.
@@ -122,12 +122,13 @@ def make(
 
 
 def check(found: Calibration, logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return how honest the confidence is on other patterns, ready for JSON.
+    """Return how well a model is calibrated on other patterns, JSON-serialisable.
 
-    Its fields: patterns, calibrated_on (how many patterns), temperature, ece_before and ece_after
-    (expected calibration error without and with the temperature, 15 bins), sets: for each coverage
-    asked, the share of the patterns whose true class is in the set (covered), the mean number
-    of classes in it (mean_size), and whether the held-out patterns were enough (enough).
+    Its fields: patterns (their number), calibrated_on (number of held-out patterns), temperature,
+    ece_before and ece_after (expected calibration error without and with the temperature, 15 bins),
+    sets: for each coverage in `COVERAGES`, the fraction of the patterns whose true class is in the
+    prediction set (covered), the mean number of classes in it (mean_size), and whether there were
+    enough held-out patterns for the coverage (enough).
     """
     after = temperature.probabilities(logits, found.temperature)
     sets = []
@@ -154,14 +155,14 @@ def check(found: Calibration, logits: np.ndarray, labels: np.ndarray) -> dict[st
 
 
 def write(path: pathlib.Path, content: dict[str, Any]) -> None:
-    """Write JSON; a reader never sees half of it."""
+    """Write JSON, replacing the file atomically."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     partial.replace(path)
 
 
 def read(path: pathlib.Path) -> Calibration | None:
-    """Return the calibration in a file; None where there is none.
+    """Return the calibration in a file; None if the file does not exist.
 
     Raises:
       ValueError: the file is damaged, or of another version.

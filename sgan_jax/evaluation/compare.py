@@ -1,7 +1,8 @@
 """Many runs as one table: mean ± standard deviation over seeds. Pure; `comparison_page` writes it.
 
-Runs that differ in nothing but the seed are one cell. A line of the table, and of the figure, is a
-task and a method, with whatever else was varied; its columns are the labelled percentages.
+Runs that differ only in the seed (and in `config.HARMLESS`) form a cell. A line of the table or the
+figure is a task and a method, with whatever else was varied; its columns are the labelled
+percentages.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sgan_jax import config as configuration
 
-_OF_A_CELL = "data.synthetic_statistics"  # another file for each percentage of one line
+_OF_A_CELL = "data.synthetic_statistics"  # a different file for each percentage of a line
 TASK, PERCENT, METHOD, SEED = "task.name", "data.labelled_percent", "method", "seed"
 AXES = (TASK, PERCENT, METHOD)
 TASK_NAMES = {"bl": "Bravais lattices", "sg": "space groups"}
@@ -20,27 +21,27 @@ NOT_RUN = "not run"
 
 
 class Run(NamedTuple):
-    """What is compared of a run."""
+    """The part of a run that is compared."""
 
     name: str
-    settings: Mapping[str, Any]  # dotted names and values, all of them
+    settings: Mapping[str, Any]  # all settings, dotted name -> value
     step: int
-    top1: float | None  # fractions of the test part; None until the run is finished
+    top1: float | None  # accuracy on the test part, a fraction; None until the run is finished
     top5: float | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Runs that differ in nothing but the seed; `finished` and `unfinished` are sorted by it."""
+    """Runs that differ only in the seed; `finished` and `unfinished` are sorted by it."""
 
-    settings: Mapping[str, Any]  # of Comparison.fields
+    settings: Mapping[str, Any]  # those in Comparison.fields
     finished: tuple[Run, ...]
     unfinished: tuple[Run, ...]
 
     def mean_and_deviation(self, metric: str) -> tuple[float | None, float | None]:
-        """Return the mean of 'top1' or 'top5' and the standard deviation of a sample (n - 1).
+        """Return the mean of 'top1' or 'top5' and the sample standard deviation (n - 1).
 
-        None for what too few seeds cannot tell.
+        The mean is None without a finished run, the deviation with fewer than two.
         """
         values = [getattr(run, metric) for run in self.finished]
         mean = statistics.fmean(values) if values else None
@@ -48,16 +49,16 @@ class Cell:
 
 
 class Comparison(NamedTuple):
-    """Cells, and the settings that tell them apart."""
+    """Cells, and the settings that distinguish them."""
 
     fields: tuple[str, ...]  # AXES, then all others that differ between cells
-    label_fields: tuple[str, ...]  # of these, what has to be said beside task, percentage, method
+    label_fields: tuple[str, ...]  # the fields that a label has to name beside task and method
     cells: tuple[Cell, ...]
-    repeated: tuple[tuple[str, str], ...]  # names of runs that are another one again, and of that
+    repeated: tuple[tuple[str, str], ...]  # names of a repeated run and of the run that is kept
 
 
 class Line(NamedTuple):
-    """A row of the table, a line of the figure."""
+    """A row of the table and a line of the figure."""
 
     task: str
     label: str
@@ -65,7 +66,7 @@ class Line(NamedTuple):
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
-    """Group runs by everything but the seed; of a run that is there twice, take the further one."""
+    """Group runs by everything but the seed; of a repeated run, keep the one that got further."""
     kept: dict[tuple, Run] = {}
     repeated = []
     for run in sorted(runs, key=lambda run: (run.top1 is None, -run.step, run.name)):
@@ -99,12 +100,12 @@ def lines(comparison: Comparison) -> list[Line]:
 
 
 def percents(comparison: Comparison) -> list[float]:
-    """Return the labelled percentages that there are, ascending."""
+    """Return the labelled percentages that occur, ascending."""
     return sorted({cell.settings[PERCENT] for cell in comparison.cells})
 
 
 def cell_text(cell: Cell | None, metric: str = "top1") -> str:
-    """Return '74.1 ± 0.8 (3)': per cent, with how many seeds; or what is missing."""
+    """Return '74.1 ± 0.8 (3)': per cent, with the number of seeds; or what is missing."""
     if cell is None:
         return NOT_RUN
     done, begun = len(cell.finished), len(cell.finished) + len(cell.unfinished)
@@ -117,7 +118,7 @@ def cell_text(cell: Cell | None, metric: str = "top1") -> str:
 
 
 def table(comparison: Comparison, metric: str = "top1") -> list[list[str]]:
-    """Return the table's rows of texts, its header first."""
+    """Return the rows of the table as text, the header first."""
     columns = percents(comparison)
     header = ["task", "method", *(f"{percent:g} %" for percent in columns)]
     return [header] + [
@@ -131,9 +132,9 @@ def table(comparison: Comparison, metric: str = "top1") -> list[list[str]]:
 
 
 def csv_rows(comparison: Comparison) -> list[list[Any]]:
-    """Return a header and one row a cell: its settings, its seeds, means and deviations.
+    """Return a header and one row per cell: its settings, seeds, means and standard deviations.
 
-    Accuracies are fractions; what there is not is empty.
+    Accuracies are fractions; missing values are empty.
     """
     numbers = [f"{metric}_{what}" for metric in ("top1", "top5") for what in ("mean", "std")]
     rows: list[list[Any]] = [[*comparison.fields, "seeds", "finished", "begun", *numbers]]
@@ -157,16 +158,16 @@ def _identity(settings: Mapping[str, Any], *, seed: bool) -> tuple:
 
 
 def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the fields beside the axes in which the settings differ."""
+    """Return the fields, other than the axes, in which the settings differ."""
     left_out = {*AXES, SEED, *configuration.HARMLESS}
     names = dict.fromkeys(name for each in settings for name in each if name not in left_out)
     return [name for name in names if len({repr(each.get(name)) for each in settings}) > 1]
 
 
 def _label_fields(fields: Sequence[str], cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Return the fields that task, percentage and method do not decide.
+    """Return the fields that task, percentage and method do not determine.
 
-    Methods have learning rates and batch sizes of their own; it is enough to name the method.
+    Each method has its own learning rates and batch sizes, for which its name is enough.
     """
     values: dict[tuple, set[str]] = {}
     for cell in cells:

@@ -1,4 +1,4 @@
-"""comparison.html, .md, .csv and .png: the finished runs below a folder, side by side."""
+"""comparison.html, .md, .csv and .png: the runs at and below a folder, side by side."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ CAPTION = (
 
 
 def write_comparison(root: pathlib.Path) -> str:
-    """Compare the runs at and below a folder; write the files into it and return the table.
+    """Compare the runs at and below a folder, write the files into it, return the Markdown one.
 
     Raises:
       ValueError: there is no run.
@@ -62,7 +62,7 @@ def write_comparison(root: pathlib.Path) -> str:
 
 
 def _read_runs(root: pathlib.Path) -> tuple[list[compare.Run], list[str]]:
-    """Return the runs, named by their folder as seen from the root, and what cannot be read."""
+    """Return the runs, named by their path relative to the root, and errors for unreadable ones."""
     runs, unreadable = [], []
     for path in run_folder.find(root):
         try:
@@ -99,7 +99,7 @@ def _panels(comparison: compare.Comparison) -> list[accuracy_figure.Panel]:
 
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table that is aligned for those who read it as text, too."""
+    """Return the lines of a Markdown table, padded so that it can also be read as plain text."""
     escaped = [[text.replace("|", "\\|") for text in row] for row in rows]
     widths = [max(len(row[k]) for row in escaped) for k in range(len(rows[0]))]
     rule = ["-" * width for width in widths]

@@ -1,10 +1,10 @@
-"""How honest a trained run's confidence is: calibrated on its validation part, checked on its test.
+"""Confidence of a trained run: calibrated on its validation part, checked on its test part.
 
 The shell around `calibration`. A network that was trained on distorted patterns (`config.augment`)
-or on rendered ones (`config.render`) is less sure of those, and of measured ones, which they stand
-for, than of patterns as they were simulated. So two things are measured: how honest it is on
-patterns as in training, whose calibration answers for measured patterns use, and, calibrated for
-itself, on patterns as they are.
+or on rendered ones (`config.render`) is less certain of these, and of the measured ones that they
+stand for, than of patterns as simulated. So it is calibrated and checked twice: on patterns as in
+training, whose calibration predictions for measured patterns use, and, separately, on patterns as
+simulated.
 """
 
 import pathlib
@@ -28,22 +28,20 @@ from sgan_jax.training import experiment
 from sgan_jax.training.state import evaluated_params
 
 NAME = "confidence.json"
-_LOOKED_AT = 8192  # patterns of each part that are distorted; 100 MB
+_LOOKED_AT = 8192  # patterns of each part that are read and distorted; 100 MB
 
 
 class Confidence(NamedTuple):
-    """A run's calibration for answers, and the checks on its test part."""
+    """A run's calibration for predictions, and the checks on its test part."""
 
     calibration: Calibration
-    checks: dict[
-        str, Any
-    ]  # 'as_simulated' and 'as_distorted', None where training distorts nothing
+    checks: dict[str, Any]  # 'as_simulated'; 'as_distorted', None if training distorts nothing
 
 
 class Part(NamedTuple):
-    """Patterns of a data set and what the network says of them as they are."""
+    """Patterns of a data set and their logits."""
 
-    rows: np.ndarray  # [n], their positions
+    rows: np.ndarray  # [n], their positions in the data set
     logits: np.ndarray  # [n, K]
 
 
@@ -54,14 +52,14 @@ def measure(
     held_out: Part,
     test: Part,
 ) -> Confidence:
-    """Return how sure a run's best parameters may be; all hosts call it together.
+    """Calibrate a run's best parameters and check the calibration; all hosts call it together.
 
     Args:
       config: of the run.
       data: of the run.
       trained: its checkpoints.
-      held_out: its validation part, never trained on.
-      test: its test part, never calibrated on.
+      held_out: its validation part, never trained on, with the logits of the patterns as simulated.
+      test: its test part, likewise; never calibrated on.
     """
     some = _spread(held_out.rows)
     patterns = data.dataset.patterns[some]
@@ -93,7 +91,7 @@ def measure(
 def _classify(
     config: ml_collections.ConfigDict, data: experiment.Data, trained: Trained, views: np.ndarray
 ) -> np.ndarray:
-    """Return the logits [n, K] of patterns [n, P] that are offset already."""
+    """Return the logits [n, K] of patterns [n, P] that already include the offset."""
     return trained_run.predict_logits(
         experiment.make_networks(config, len(data.classes)).discriminator,
         evaluated_params(trained.best),
@@ -105,7 +103,7 @@ def _classify(
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:
-    """Return the rows, or as many of them as are looked at, evenly spread."""
+    """Return the rows, or `_LOOKED_AT` evenly spaced ones if there are more."""
     if len(rows) <= _LOOKED_AT:
         return rows
     return rows[np.linspace(0, len(rows) - 1, _LOOKED_AT).astype(int)]

@@ -1,14 +1,15 @@
-"""Conformal prediction sets: classes among which the true one is as often as was asked for.
+"""Conformal prediction sets, which contain the true class with a chosen probability.
 
 Least ambiguous sets (Sadinle, Lei & Wasserman 2019, J. Am. Stat. Assoc. 114, 223): a class is in
-the set where its probability is at least t, and t is such that of n held-out patterns the true
-class is in as many sets as needed. If a new pattern and those n are exchangeable, its true class is
-in its set with a probability from the coverage c to c + 1 / (n + 1), whatever the model is worth.
+the set if its probability is at least t, where t is chosen such that enough of the sets of n
+held-out patterns contain the true class. If a new pattern and those n are exchangeable, its set
+contains the true class with a probability from the coverage c to c + 1 / (n + 1), however good or
+bad the model is.
 
-Why these and not adaptive sets (APS, RAPS): among all sets of that coverage they have the fewest
-classes, which is what one who tries them one by one needs; and without randomisation adaptive sets
-leave out the best class exactly where the model is sure of it. Their price: patterns of a hard
-class are covered less often than those of an easy one.
+Why these and not adaptive sets (APS, RAPS): among all sets of the same coverage they have the
+fewest classes on average, which suits users who try the classes one by one; and adaptive sets
+without randomisation omit the best class precisely where the model is certain of it. The price:
+patterns of difficult classes are covered less often than those of easy ones.
 """
 
 import math
@@ -17,15 +18,15 @@ import numpy as np
 
 
 def scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return how badly each true class fits, 1 - p [n], from probabilities [n, K], labels [n]."""
+    """Return the nonconformity scores 1 - p_true [n] of probabilities [n, K] and labels [n]."""
     return 1.0 - np.take_along_axis(probabilities, np.asarray(labels)[:, None], axis=1)[:, 0]
 
 
 def smallest_probability(held_out_scores: np.ndarray, coverage: float) -> float:
-    """Return the probability that a class needs to be in the sets of a coverage.
+    """Return the threshold t on the probability of a class for sets of a coverage c.
 
-    It is 1 - q, q the ⌈(n + 1) c⌉-th of the n scores. Where n is too small for the coverage
-    (`is_enough`), 0: the sets hold all classes.
+    t = 1 - q, where q is the ⌈(n + 1) c⌉-th smallest of the n scores. If n is too small for the
+    coverage (`is_enough`), t = 0: the sets contain all classes.
 
     Raises:
       ValueError: the coverage is not between 0 and 1.
@@ -37,17 +38,17 @@ def smallest_probability(held_out_scores: np.ndarray, coverage: float) -> float:
 
 
 def is_enough(held_out: int, coverage: float) -> bool:
-    """Say whether so many held-out patterns do for a coverage: 9 for 90 %, 99 for 99 %."""
+    """Say whether there are enough held-out patterns for a coverage: 9 for 90 %, 99 for 99 %."""
     if not 0.0 < coverage < 1.0:
         raise ValueError(f"coverage {coverage:g} is not between 0 and 1; give 0.9 for 90 %")
     return _rank(held_out, coverage) <= held_out
 
 
 def prediction_sets(probabilities: np.ndarray, at_least: float) -> np.ndarray:
-    """Return which classes are in the sets, bool [n, K], of probabilities [n, K].
+    """Return which classes are in the prediction sets, bool [n, K], from probabilities [n, K].
 
-    The most probable class is in every set. Without it some were empty where the model is right
-    more often than the coverage asks for; with it, such sets cover more than they have to.
+    The most probable class is always included: otherwise some sets would be empty if the model's
+    accuracy exceeds the coverage. The sets of such a model cover more than required.
     """
     inside = probabilities >= at_least
     best = np.argmax(probabilities, axis=1)
@@ -56,5 +57,5 @@ def prediction_sets(probabilities: np.ndarray, at_least: float) -> np.ndarray:
 
 
 def _rank(held_out: int, coverage: float) -> int:
-    # 0.9 * 10 is a little more than 9 in binary.
+    # Rounded, as 100 * 0.55 is 55.00000000000001, whose ceiling is 56.
     return math.ceil(round((held_out + 1) * coverage, 9))

@@ -1,6 +1,6 @@
-"""Patterns of every crystal of a file, in memory: what a trained model is checked on.
+"""Patterns of every crystal of a file, in memory, for the evaluation of a trained model.
 
-Unlike a data set (`datasets.preparation`) this keeps duplicates and stops for no bad file.
+Unlike a data set (`datasets.preparation`) this keeps duplicates, and bad files never stop it.
 """
 
 import functools
@@ -17,11 +17,11 @@ from sgan_jax.diffraction.instrument import Instrument
 
 
 class CrystalPatterns(NamedTuple):
-    """N crystals in the file's order, and what of it could not be used."""
+    """N crystals in the file's order, and what could not be used."""
 
-    ids: list[str]  # not always different: an archive may hold a name twice
+    ids: list[str]  # not necessarily unique: an archive may hold a name twice
     patterns: np.ndarray  # float32 [N, points], maximum 1
-    space_group: np.ndarray  # int32 [N], 1..230, as the file says
+    space_group: np.ndarray  # int32 [N], 1..230
     skipped: list[SkippedFile]
 
 
@@ -36,11 +36,11 @@ def simulate_all(
     """Simulate every crystal of a CIF file, folder, zip or tar.
 
     Args:
-      path: of it.
-      instrument: that the patterns are of.
+      path: of the file or folder.
+      instrument: to simulate.
       symmetry: 'file' or 'spglib', as config.data.symmetry.
-      b_iso_default: Å², for atoms without a displacement parameter.
-      process_count: 0 is one a core.
+      b_iso_default: in Å², for atoms without a displacement parameter.
+      process_count: number of processes; 0 for one per core.
     """
     source = sources.CifSource(path, symmetry, b_iso_default)
     ids, patterns, numbers, skipped = [], [], [], []

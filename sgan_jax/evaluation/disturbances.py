@@ -1,7 +1,7 @@
-"""What samples and instruments do to patterns, by given amounts: each a function of arrays.
+"""Perturbations of patterns by samples and instruments, of a given strength: functions of arrays.
 
-Unlike the training's views (`training.distortions`) nothing is drawn within a range. Patterns are
-float64 [n, P], as the model sees them: without background, maximum 1.
+Unlike in the augmentation (`training.distortions`) the strength is not drawn from a range. Patterns
+are float64 [n, P], as the model sees them: without background, maximum 1.
 """
 
 import dataclasses
@@ -15,19 +15,19 @@ from sgan_jax.diffraction import peak_shape, profile
 from sgan_jax.diffraction.instrument import LEAST, MISSING, Instrument
 from sgan_jax.measured import regrid
 
-_SHAPES = ("u", "v", "w", "x", "y", "s_over_l", "h_over_l")  # of an instrument's peaks
-BACKGROUND = 0.1  # of the maximum, under the peaks while they are counted
+_SHAPES = ("u", "v", "w", "x", "y", "s_over_l", "h_over_l")  # an instrument's peak-shape fields
+BACKGROUND = 0.1  # of the maximum, under the peaks when counting noise is drawn
 
 
 class CrystalReflections(NamedTuple):
-    """What a data set holds of a crystal's m reflections.
+    """A crystal's m reflections, as a data set stores them.
 
     Attributes:
-        d_angstrom: [m].
+        d_angstrom: d-spacings [m].
         strength: multiplicity·|F|² [m].
         hkl: [m, 3], one of each set of equivalents.
         cell: a, b, c in Å, angles in degrees.
-        proper_rotations: [G, 3, 3], of the Laue group; equivalents are h R.
+        proper_rotations: [G, 3, 3], of the Laue group; the equivalents of h are h R.
     """
 
     d_angstrom: np.ndarray
@@ -38,16 +38,16 @@ class CrystalReflections(NamedTuple):
 
 
 def mixed(patterns: np.ndarray, others: np.ndarray, fraction: float) -> np.ndarray:
-    """Return patterns of samples of which a fraction is another phase, [n, P].
+    """Return patterns [n, P] of samples with an impurity phase.
 
-    The fraction is that of the total scattered intensity, which is near the fraction of the volume.
+    The fraction is that of the total intensity, which is close to the volume fraction.
     """
     own, foreign = (each / each.sum(axis=1, keepdims=True) for each in (patterns, others))
     return normalised((1.0 - fraction) * own + fraction * foreign)
 
 
 def zero_shifted(patterns: np.ndarray, steps: int) -> np.ndarray:
-    """Return patterns whose peaks lie so many steps of the grid further on; 0 is what comes in."""
+    """Return patterns shifted by a number of grid steps to higher 2θ, filled with zeros."""
     shifted = np.zeros_like(patterns)
     if steps >= 0:
         shifted[:, steps:] = patterns[:, : patterns.shape[1] - steps]
@@ -57,10 +57,10 @@ def zero_shifted(patterns: np.ndarray, steps: int) -> np.ndarray:
 
 
 def counted(patterns: np.ndarray, counts: float, seed: int) -> np.ndarray:
-    """Return patterns with the noise of so many counts at the maximum.
+    """Return patterns with Poisson noise, for a number of counts at the maximum.
 
-    They are counted with a flat background of `BACKGROUND`, which is then taken away; what falls
-    below it is `LEAST`, as in `measured.regrid`.
+    The noise is drawn on top of a flat background of `BACKGROUND`, which is then subtracted; values
+    below `LEAST` are set to it, as in `measured.regrid`.
     """
     rng = np.random.default_rng(seed)
     expected = counts * (patterns + BACKGROUND)
@@ -71,7 +71,7 @@ def counted(patterns: np.ndarray, counts: float, seed: int) -> np.ndarray:
 def not_measured(
     patterns: np.ndarray, two_theta_deg: np.ndarray, ranges: Sequence[tuple[float, float]]
 ) -> np.ndarray:
-    """Return patterns that were not measured in some ranges of 2θ, as the models are shown them."""
+    """Return patterns with missing ranges of 2θ, filled with `MISSING`, as the models see them."""
     missing = np.zeros(len(two_theta_deg), bool)
     for first, last in ranges:
         missing |= (two_theta_deg >= first) & (two_theta_deg <= last)
@@ -81,15 +81,16 @@ def not_measured(
 def of_resolution(
     crystals: Sequence[CrystalReflections], instrument: Instrument, resolution: Instrument
 ) -> np.ndarray:
-    """Return patterns on an instrument's grid and wavelength as another one's come to be there.
+    """Return patterns with the resolution of another instrument, on the model's grid.
 
-    With its peak shapes, and then as `measured.regrid` brings every measured pattern to the model:
-    peaks that are narrower than the model's are widened to them.
+    They have the other instrument's peak shapes at the model's wavelength, and are then treated
+    like measured patterns (`measured.regrid`): peaks narrower than the model's are widened to its
+    width.
 
     Args:
-        crystals: n of them.
+        crystals: n crystals.
         instrument: the model's.
-        resolution: whose peaks they are.
+        resolution: the instrument whose peak shapes are used.
     """
     shapes = {name: getattr(resolution, name) for name in _SHAPES}
     mixture = dataclasses.replace(instrument, name=resolution.name, **shapes)
@@ -107,15 +108,17 @@ def of_resolution(
 def oriented(
     crystals: Sequence[CrystalReflections], instrument: Instrument, r: float
 ) -> np.ndarray:
-    """Return patterns of samples whose grains lie with their c* along one direction.
+    """Return patterns of samples with preferred orientation along c*.
 
-    As `march_dollase.weights`, in float64: intensities times the mean over a reflection's
-    equivalents of (r² cos²α + sin²α / r)^(-3/2), with α between it and c* (Dollase 1986).
+    As `march_dollase.weights`, in float64: intensities are multiplied by the mean over a
+    reflection's equivalents of (r² cos²α + sin²α / r)^(-3/2), with α the angle between the
+    equivalent and c* (Dollase 1986).
 
     Args:
-        crystals: n of them.
+        crystals: n crystals.
         instrument: the model's.
-        r: below 1 platelets, above 1 needles; 1 is a powder.
+        r: March-Dollase parameter: below 1 for platelets, above 1 for needles, 1 for an ideal
+            powder.
     """
     return np.stack(
         [
@@ -136,6 +139,6 @@ def _march_dollase(crystal: CrystalReflections, r: float) -> np.ndarray:
 
 
 def normalised(patterns: np.ndarray) -> np.ndarray:
-    """Return patterns divided by their maxima; one without intensity stays as it is."""
+    """Return patterns divided by their maxima; patterns without intensity are unchanged."""
     maximum = patterns.max(axis=1, keepdims=True)
     return patterns / np.where(maximum > 0.0, maximum, 1.0)

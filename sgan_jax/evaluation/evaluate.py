@@ -1,7 +1,7 @@
-"""Evaluate a trained run: its test part, or every crystal of another file.
+"""Evaluate a trained run on its test part, or on every crystal of another file.
 
 The shell around `results` and `report`: it unpacks the ConfigDict, reads checkpoints and writes
-files. Evaluated are the parameters with the best validation accuracy.
+files. The evaluated parameters are those with the best validation accuracy.
 """
 
 import csv
@@ -31,14 +31,13 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[s
     """Evaluate a run on its test part.
 
     Writes test_metrics.json, test_predictions.csv, calibration.json and confidence.json
-    (`confidence`), report.html and, of a method with a
-    generator, generator_metrics.json (`generated.measures`) into the workdir; returns the content
-    of the first.
+    (`confidence`), report.html and, for methods with a generator, generator_metrics.json
+    (`generated.measures`) into the workdir; returns the content of the first.
     """
     data = experiment.load_data(config)
     trained = trained_run.restore(config, workdir, data.classes, data.instrument)
     test, held_out = data.split.test, data.split.validation
-    rows = np.concatenate([held_out, test])  # at once: one compilation
+    rows = np.concatenate([held_out, test])  # together, to compile once
     both = trained_run.classify(config, trained, len(data.classes), data.dataset.patterns, rows)
     held_out_logits, logits = np.split(both, [len(held_out)])
     labels, ids = data.labels[test], data.dataset.catalogue.ids[test]
@@ -74,19 +73,19 @@ def evaluate_crystals(
 ) -> dict[str, Any]:
     """Evaluate a run on every crystal of a CIF file, folder, zip or tar.
 
-    The crystals' patterns are simulated on the run's instrument; their true classes are what the
-    file says. Writes test_metrics.json (its `split` is 'crystals'), test_predictions.csv,
-    left_out.tsv (crystals of a class that the model does not know) and skipped.tsv into
-    <workdir>/crystals_<name>; returns the content of the first.
+    The crystals' patterns are simulated on the run's instrument; their true classes are those of
+    the file, or of spglib (config.data.symmetry). Writes test_metrics.json (its `split` is
+    'crystals'), test_predictions.csv, left_out.tsv (crystals of classes that the model does not
+    know) and skipped.tsv into <workdir>/crystals_<name>; returns the content of the first.
 
     Raises:
-      ValueError: the model knows the class of no crystal.
+      ValueError: the file does not exist, or the model does not know the class of any crystal.
     """
     if not path.exists():
         raise ValueError(f"--crystals: {path} does not exist")
     instrument = blueprint.make_instrument(config.instrument)
     classes = trained_run.run_classes(config)
-    trained = trained_run.restore(config, workdir, classes, instrument)  # before the long part
+    trained = trained_run.restore(config, workdir, classes, instrument)  # first, to fail early
     found = crystal_patterns.simulate_all(
         path,
         instrument,

@@ -1,4 +1,4 @@
-"""The report's pictures, each a matplotlib Figure made from arrays (no pyplot, no global state)."""
+"""The report's figures: matplotlib Figures made from arrays, without pyplot or global state."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ INK, MUTED, LINE, EMPTY = "#1f2a37", "#66717f", "#d5dbe1", "#f1f3f5"
 BLUE, TEAL, AMBER, ROSE = "#23609f", "#2a9187", "#d08a16", "#b5475d"
 SERIES = (BLUE, AMBER, TEAL, ROSE)
 PART_COLORS = {"labelled": BLUE, "validation": TEAL, "unlabelled": "#c3cdd8", "test": AMBER}
-FEW_CLASSES = 20  # up to here each class is named in the pictures
+FEW_CLASSES = 20  # up to this number each class is named in the figures
 _PERCENT_COLORS = LinearSegmentedColormap.from_list(
     "percent", ["#ffffff", "#d3e3f1", "#8db8da", "#3f81ba", "#123f70"]
 )
@@ -31,7 +31,7 @@ def learning_curves(
     percent: bool = False,
     best_step: int | None = None,
 ) -> Figure:
-    """Draw (label, steps [n], values [n]) over the step; noisy ones with their running mean."""
+    """Draw (label, steps [n], values [n]); series of over 60 values with their running mean."""
     figure, axes = _figure(4.6, 2.7)
     for color, (label, steps, values) in zip(SERIES, series, strict=False):
         values = np.asarray(values, float) * (100 if percent else 1)
@@ -54,9 +54,9 @@ def learning_curves(
 
 
 def confusion_matrix(confusion: np.ndarray, names: Sequence[str]) -> Figure:
-    """Draw confusion [C, C] (rows true) in per cent of each row, as the paper's Fig. 8.
+    """Draw confusion [C, C] (rows true) in per cent of each row, as in the paper's Fig. 8.
 
-    Many classes are drawn without numbers, with lines between the crystal systems.
+    More than `FEW_CLASSES` classes are drawn without numbers, with lines between crystal systems.
     """
     confusion = np.asarray(confusion, float)
     totals = confusion.sum(axis=1, keepdims=True)
@@ -65,7 +65,7 @@ def confusion_matrix(confusion: np.ndarray, names: Sequence[str]) -> Figure:
     figure, axes = _figure(8.4, 7.4)
     shown = np.ma.masked_where(np.broadcast_to(totals == 0, percent.shape), percent)
     colors = _PERCENT_COLORS.with_extremes(bad=EMPTY)
-    # The square root makes rare confusions visible beside the diagonal.
+    # The square-root scale makes rare confusions visible beside the diagonal.
     image = axes.imshow(shown, cmap=colors, norm=PowerNorm(0.5, 0, 100), interpolation="nearest")
     if few:
         _write_percentages(axes, percent, totals[:, 0])
@@ -110,14 +110,14 @@ def generated_beside_real(
         _draw_pattern(axes, two_theta_deg, above + 1.15, ROSE)
         _draw_pattern(axes, two_theta_deg, below, INK)
         for height, label, color in ((2.15, "generated", ROSE), (1.0, "real", INK)):
-            # On the left, where few crystals reflect.
+            # On the left, where few crystals have reflections.
             axes.text(two_theta_deg[0], height, label, va="top", color=color, fontsize=9)
         axes.set_ylim(-0.05, 2.25)
     return figure
 
 
 def class_distribution(counts: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
-    """Draw how many patterns each class has [C] in each part, as the paper's Fig. 1."""
+    """Draw the number of patterns of each class [C] in each part, as in the paper's Fig. 1."""
     few = len(names) <= FEW_CLASSES
     figure, axes = _figure(8.4, 0.8 + 0.27 * len(names) if few else 3.6)
     position, base = np.arange(len(names)), np.zeros(len(names))
@@ -153,7 +153,7 @@ def class_distribution(counts: Mapping[str, np.ndarray], names: Sequence[str]) -
 
 
 def panels(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure (inches) with axes side by side, in the look of all of them."""
+    """Return an empty figure (size in inches) with axes side by side, in the common style."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     every = list(figure.subplots(1, count, squeeze=False)[0])
@@ -167,7 +167,7 @@ def panels(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]
 
 
 def histogram(values: np.ndarray, what: str) -> Figure:
-    """Draw how often values [N] > 0 are of which size, in steps of equal ratio."""
+    """Draw a histogram of values [N] > 0 with logarithmic bins."""
     figure, axes = _figure(4.6, 2.3)
     if len(values):
         edges = np.geomspace(values.min() * 0.99, values.max() * 1.01, 31)
@@ -185,7 +185,7 @@ def histogram(values: np.ndarray, what: str) -> Figure:
 
 
 def svg_data_uri(figure: Figure) -> str:
-    """Return the figure as a data URI, the same bytes for the same picture."""
+    """Return the figure as an SVG data URI; equal figures give equal bytes."""
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "sgan_jax"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
@@ -193,7 +193,7 @@ def svg_data_uri(figure: Figure) -> str:
 
 
 def runs(values: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Return (value, start, stop) of each run of equal neighbours."""
+    """Return (value, start, stop) of each run of equal consecutive values."""
     starts = [i for i in range(len(values)) if i == 0 or values[i] != values[i - 1]]
     return [(values[a], a, b) for a, b in itertools.pairwise([*starts, len(values)])]
 

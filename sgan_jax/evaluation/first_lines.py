@@ -1,16 +1,17 @@
-"""Where the lines of a powder pattern begin, which says how large the cell is."""
+"""The first strong line of a powder pattern, which indicates the size of the cell."""
 
 import numpy as np
 
 from sgan_jax.diffraction.instrument import Instrument
 
-STRONG = 0.25  # of the highest peak; weaker lines are lost in noise, or are an impurity's
+STRONG = 0.25  # of the highest peak; weaker lines may be lost in noise or belong to an impurity
 
 
 def first_lines_angstrom(patterns: np.ndarray, instrument: Instrument) -> np.ndarray:
     """Return the d-spacings [n] of the first strong lines of patterns [n, P].
 
-    The first maximum from low angles on that is at least `STRONG` times as high as the highest.
+    The local maximum at the lowest angle whose height is at least `STRONG` times the highest point;
+    without any, the highest point.
     """
     heights = patterns[:, 1:-1]
     peaks = (heights >= patterns[:, :-2]) & (heights > patterns[:, 2:])

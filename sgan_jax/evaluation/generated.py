@@ -1,8 +1,8 @@
-"""What a generator has learnt: whether its patterns are like real ones, and of many kinds.
+"""Quality of a generator: whether its patterns are realistic and diverse.
 
-Distances are Euclidean, between patterns as they are (maximum about 1). A generator whose mode has
-collapsed makes patterns that may each look real but resemble one another: its diversity is below
-that of real patterns, and its coverage is small.
+Distances are Euclidean, between unscaled patterns (maximum about 1). After mode collapse a
+generator makes patterns that may each look real but resemble one another: their diversity is below
+that of real patterns, and their coverage is small.
 """
 
 import numpy as np
@@ -11,15 +11,16 @@ NEIGHBOURS = 5  # Naeem et al.'s k
 
 
 def measures(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Return the measures of generated patterns [G, P] beside real ones [N, P], for JSON.
+    """Return measures of generated patterns [G, P] against real ones [N, P], JSON-serialisable.
 
     nearest_real: mean distance of a generated pattern to the nearest real one.
-    nearest_other_real: the same of a real pattern to the nearest other one: what is to be reached.
-    diversity, real_diversity: mean distance of two different patterns.
-    density, coverage: Naeem et al., ICML 2020, equations 4 and 5. In how many real patterns'
-        neighbourhoods a generated one lies, over k (about 1 when both are alike); and the part of
-        the real patterns in whose neighbourhood a generated one lies. A neighbourhood reaches to
-        the k-th nearest other real pattern.
+    nearest_other_real: mean distance of a real pattern to the nearest other real one, which is the
+        target for nearest_real.
+    diversity, real_diversity: mean distance between two different patterns.
+    density, coverage: Naeem et al., ICML 2020, equations 4 and 5. The mean, over the generated
+        patterns, of the number of real patterns whose neighbourhood contains it, divided by k
+        (about 1 for equal distributions); and the fraction of the real patterns whose neighbourhood
+        contains any. A neighbourhood extends to the k-th nearest other real pattern.
 
     Raises:
       ValueError: fewer than two generated or k + 1 real patterns.
@@ -48,16 +49,16 @@ def measures(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
 
 
 def most_similar(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Return int [G], the real pattern [N, P] that correlates best with each generated [G, P]."""
+    """Return int [G], for each generated pattern [G, P] the best correlated real one of [N, P]."""
     return np.argmax(_unit_rows(generated) @ _unit_rows(real).T, axis=1)
 
 
 def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the Euclidean distances [A, B] of patterns [A, P] and [B, P], float64."""
+    """Return the Euclidean distances [A, B] between patterns [A, P] and [B, P], float64."""
     first, second = first.astype(np.float64), second.astype(np.float64)
     squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None, :]
     squared -= 2.0 * first @ second.T
-    return np.sqrt(np.maximum(squared, 0.0))  # rounding may leave it a little below 0
+    return np.sqrt(np.maximum(squared, 0.0))  # rounding errors may make it slightly negative
 
 
 def _unit_rows(rows: np.ndarray) -> np.ndarray:

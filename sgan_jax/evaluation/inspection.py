@@ -1,4 +1,4 @@
-"""data.html: what a person wants to see of a data set before a model is trained on it."""
+"""data.html: an overview of a data set, to inspect before a model is trained on it."""
 
 import pathlib
 from typing import Any
@@ -9,16 +9,16 @@ from sgan_jax import symmetry
 from sgan_jax.datasets import powder_patterns
 from sgan_jax.evaluation import figures, page
 
-_LOOKED_AT = 2000  # crystals, spread over the set, whose reflections are read
+_LOOKED_AT = 2000  # crystals, evenly spaced in the set, whose reflections are read
 
 
 def write(folder: pathlib.Path, path: pathlib.Path) -> None:
-    """Write the page about the data set in a folder."""
+    """Write the page on the data set in a folder."""
     page.write_page(path, "evaluation/data.html.j2", page_values(folder))
 
 
 def page_values(folder: pathlib.Path) -> dict[str, Any]:
-    """Return everything that the template names."""
+    """Return the values of the template."""
     data, summary = powder_patterns.load(folder), powder_patterns.read_summary(folder)
     crystals = data.catalogue
     groups = np.bincount(crystals.space_group, minlength=231)[1:]
@@ -64,7 +64,7 @@ def _distribution(counts: np.ndarray, names: list[str]) -> str:
 
 
 def _examples(data: powder_patterns.PatternDataset) -> list[tuple[str, str, str]]:
-    """Return caption, note and picture of the first crystal of each Bravais lattice."""
+    """Return (caption, note, picture) of the first crystal of each Bravais lattice."""
     crystals, found = data.catalogue, []
     for index, lattice in enumerate(symmetry.BRAVAIS_LATTICES):
         members = np.flatnonzero(crystals.bravais == index)[:1]
@@ -78,7 +78,7 @@ def _examples(data: powder_patterns.PatternDataset) -> list[tuple[str, str, str]
 
 
 def _such_as(folder: pathlib.Path, reason: str) -> str:
-    """Return the first entry of skipped.tsv with a reason, in words."""
+    """Return the first entry of skipped.tsv with a reason, as 'file: detail'; '' without any."""
     with (folder / "skipped.tsv").open(encoding="utf-8") as file:
         for line in file:
             fields = line.rstrip("\n").split("\t")

@@ -1,6 +1,6 @@
-"""How good a classifier is, as sums and counts.
+"""Metrics of a classifier as sums and counts.
 
-They add up over batches, devices and hosts, and are divided once, at the end.
+They are added over batches, devices and hosts, and divided once, at the end.
 """
 
 from typing import NamedTuple
@@ -9,26 +9,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-TOP = 5  # the paper's second figure for space groups, section 3.2
+TOP = 5  # the paper also reports top-5 accuracy for space groups, section 3.2
 
 
 class Counts(NamedTuple):
-    """Sums over examples; any two of them add field by field (`add`, or `psum` over devices)."""
+    """Sums over examples, which add field by field (`add`, or `psum` over devices)."""
 
     examples: jax.Array  # [] int32
-    loss: jax.Array  # [] float32, cross-entropy in nats, summed
-    top1: jax.Array  # [] int32, examples whose class is the best one
-    top5: jax.Array  # [] int32, examples whose class is among the five best
-    confusion: jax.Array  # [C, C] int32, rows the true class, columns the predicted one
+    loss: jax.Array  # [] float32, sum of the cross-entropy in nats
+    top1: jax.Array  # [] int32, examples whose true class ranks first
+    top5: jax.Array  # [] int32, examples whose true class ranks among the first five
+    confusion: jax.Array  # [C, C] int32, rows true classes, columns predicted ones
 
 
 def count(logits: jax.Array, labels: jax.Array, mask: jax.Array | None = None) -> Counts:
     """Count one batch of logits [B, C] against labels [B].
 
-    An example does not count where `mask` [B] is 0 (the padding of a last batch) or its label is
-    negative (a crystal of no known class). A tie goes to the lower class index, for top-1, top-5
-    and confusion alike, so that a constant output hits only the first classes. An example with a
-    logit that is not a number is a miss.
+    Examples are ignored if `mask` [B] is 0 (the padding of a last batch) or the label is negative
+    (a crystal of no known class). Ties rank by class index, lowest first, for top-1, top-5 and
+    confusion alike, so that a constant output is correct only for the first classes. An example
+    with a NaN logit is a miss for top-1 and top-5.
     """
     classes = logits.shape[-1]
     counted = labels >= 0 if mask is None else (labels >= 0) & (mask > 0)
@@ -40,7 +40,7 @@ def count(logits: jax.Array, labels: jax.Array, mask: jax.Array | None = None) -
     ahead = jnp.where(jnp.isnan(logits).any(axis=-1), classes, ahead)
     loss = jax.nn.logsumexp(logits, axis=-1) - true_logit[:, 0]
     here = counted.astype(jnp.int32)
-    predicted = jnp.argmax(logits, axis=-1)  # the first of equals
+    predicted = jnp.argmax(logits, axis=-1)  # the lowest index of ties
     return Counts(
         examples=jnp.sum(here),
         loss=jnp.sum(jnp.where(counted, loss, 0.0)),
@@ -56,10 +56,10 @@ def add(first: Counts, second: Counts) -> Counts:
 
 
 def summary(counts: Counts) -> dict:
-    """Divide the counts: numbers ready for JSON, None where there is nothing to divide by.
+    """Return the ratios of the counts, JSON-serialisable; None where there is no example.
 
     Keys: examples, top1, top5, loss, per_class_recall (a list, None for a class without examples),
-    confusion (a list of rows).
+    confusion (a list of rows, counts).
     """
     examples = int(counts.examples)
     confusion = np.asarray(counts.confusion)
@@ -74,7 +74,7 @@ def summary(counts: Counts) -> dict:
 
 
 def per_class_recall(confusion: np.ndarray) -> list[float | None]:
-    """Return the part of each row of confusion [C, C] on its diagonal; None for an empty row."""
+    """Return the diagonal of confusion [C, C] over its row sums; None for an empty row."""
     return [
         _ratio(right, total)
         for right, total in zip(np.diag(confusion), confusion.sum(axis=1), strict=True)
@@ -84,7 +84,7 @@ def per_class_recall(confusion: np.ndarray) -> list[float | None]:
 def best_classes(logits: np.ndarray, top: int = TOP) -> np.ndarray:
     """Return the indices [N, min(top, C)] of the best classes of logits [N, C], best first.
 
-    A tie goes to the lower index, as in `count`.
+    Ties rank by index, lowest first, as in `count`.
     """
     return np.argsort(-logits, axis=-1, kind="stable")[:, :top]
 

@@ -1,31 +1,30 @@
-"""How noisy a pattern is.
+"""The noise level of a pattern.
 
-A network whose every layer normalises (LayerNorm) answers for the noise between peaks as it does
-for peaks. One that has learnt from patterns without noise had 73 % of them right, and 6 % with
-noise of a thousandth of the maximum; and it was as sure of itself as before.
+A network with LayerNorm in every layer responds to the noise between peaks as it does to peaks. One
+that was trained on patterns without noise was correct for 73 % of such patterns, but for 6 % with
+noise of a thousandth of the maximum, and was as confident as before.
 """
 
 import numpy as np
 
-# Fourth differences, 1 -4 6 -4 1: nothing is left of what is smooth over five points, and of white
-# noise its deviation times the root of 1 + 16 + 36 + 16 + 1.
+# Fourth differences, 1 -4 6 -4 1, cancel what is smooth over five points and multiply the standard
+# deviation of white noise by the root of 1 + 16 + 36 + 16 + 1.
 _GAIN = np.sqrt(70.0)
 
 
 def noise_levels(patterns: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
     """Return the standard deviation [n] of the noise in patterns [n, P].
 
-    From the median of absolute fourth differences, of which peaks are the smaller part. Noise that
-    is smooth itself, as where narrow peaks were widened for the model, is seen in part only.
+    From the median of the absolute fourth differences, most of which are not at peaks. Noise that
+    is itself smooth, as where narrow peaks were widened for the model, is only partly detected.
+    The level of a pattern without points that count is 0.
 
     Args:
       patterns: maximum 1.
       inside: bool [P], points that count; constant ranges never do.
-
-    Returns 0 for a pattern without a point that counts.
     """
     difference = np.abs(np.diff(patterns.astype(np.float64), 4, axis=1))
-    counts = difference > 0.0  # exactly: nothing measured, or cut off at 0
+    counts = difference > 0.0  # exactly 0 where nothing was measured or values were clipped
     if inside is not None:
         counts &= np.lib.stride_tricks.sliding_window_view(inside, 5).all(axis=1)
     return np.array(

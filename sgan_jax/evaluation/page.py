@@ -1,4 +1,4 @@
-"""HTML pages from templates: self-contained, in one look, written whole or not at all."""
+"""HTML pages from templates: self-contained, in a common style, written atomically."""
 
 import functools
 import os
@@ -10,7 +10,7 @@ import jinja2
 
 
 def write_page(path: pathlib.Path, template: str, values: Mapping[str, Any]) -> None:
-    """Write a template, named by its path in the package, with everything that it names."""
+    """Render a template, given by its path in the package, with its values, and write the page."""
     page = environment().get_template(template).render(**values)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(page, encoding="utf-8")
@@ -19,7 +19,7 @@ def write_page(path: pathlib.Path, template: str, values: Mapping[str, Any]) -> 
 
 @functools.cache
 def environment() -> jinja2.Environment:
-    """Return the templates of pages, which may write numbers as `percent` and the like do."""
+    """Return the template environment, with the filters `percent`, `thousands` and `duration`."""
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("sgan_jax", ""),
         autoescape=True,
@@ -32,12 +32,12 @@ def environment() -> jinja2.Environment:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Return '81.3 %', or a dash where there is no value."""
+    """Return '81.3 %', or a dash for None."""
     return "–" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def thousands(value: int) -> str:
-    """Return '12 345' with thin spaces that do not break."""
+    """Return '12 345' with narrow no-break spaces."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 

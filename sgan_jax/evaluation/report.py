@@ -1,7 +1,7 @@
 """report.html: one self-contained page about a trained model, made from arrays and dicts.
 
-The page needs no network and no other file: its pictures are inside it (`figures`), its words and
-tables are in `report.html.j2`.
+The page needs no network and no other file: its figures are embedded (`figures`); its text and
+tables come from `report.html.j2`.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import numpy as np
 from sgan_jax.evaluation import figures, page, robustness_figure
 from sgan_jax.evaluation.generated import most_similar
 
-# (title, in per cent?, [(kind, key, label)]): drawn where metrics.jsonl has the key.
+# (title, in per cent?, [(kind, key, label)]), drawn if metrics.jsonl has the key.
 CURVES = (
     ("Loss", False, [("train", "loss", "training"), ("validation", "loss", "validation")]),
     (
@@ -43,22 +43,22 @@ WHATS = {"bl": "Bravais lattice", "sg": "space group", "eg": "extinction group"}
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What a report shows; P points a pattern, C classes.
+    """The contents of a report, for patterns of P points and C classes.
 
     Attributes:
       title: of the page.
       metrics: the content of test_metrics.json (results.split_metrics).
       history: the lines of metrics.jsonl: step, kind ('train', 'validation') and values.
-      best_step: of the parameters that were evaluated, None for the last ones.
-      config: dotted field names and values.
-      reference_config: the same of the paper's settings, to mark what differs; may be empty.
-      class_counts: part of the data ('labelled', ...) -> patterns of each class [C].
+      best_step: training step of the evaluated parameters; None for the last ones.
+      config: dotted field name -> value.
+      reference_config: the paper's settings in the same form, to mark differences; may be empty.
+      class_counts: part of the data ('labelled', ...) -> number of patterns of each class [C].
       two_theta_deg: [P].
       examples: (caption, note, pattern [P]).
-      generated: patterns [G, P] made by the generator, None where there is none.
-      real: patterns [R, P] to show beside them; the most similar one is taken.
-      facts: (name, value) lines about the data and the run.
-      robustness: the content of robustness.json, None where it was not measured.
+      generated: patterns [G, P] made by the generator; None without one.
+      real: patterns [R, P], of which the most similar one is shown with each generated pattern.
+      facts: (name, value) rows about the data and the run.
+      robustness: the content of robustness.json; None if it was not measured.
     """
 
     title: str
@@ -77,12 +77,12 @@ class Contents:
 
 
 def write_report(path: pathlib.Path, contents: Contents) -> None:
-    """Write the page; a reader never sees half of it."""
+    """Write the page, replacing the file atomically."""
     page.write_page(path, "evaluation/report.html.j2", page_values(contents))
 
 
 def page_values(contents: Contents) -> dict[str, Any]:
-    """Return everything that the template names."""
+    """Return the values of the template."""
     measured = contents.metrics
     names = measured["classes"]
     confusion = np.asarray(measured["confusion"])
@@ -112,7 +112,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
 
 
 def accuracy_margin(accuracy: float | None, examples: int) -> float | None:
-    """Return half the 95 % interval of an accuracy counted on n examples (Wilson, 1927)."""
+    """Return half the width of the 95 % Wilson interval of an accuracy (Wilson, 1927)."""
     if accuracy is None:
         return None
     z2 = 1.96**2
@@ -121,7 +121,7 @@ def accuracy_margin(accuracy: float | None, examples: int) -> float | None:
 
 
 def majority_share(confusion: np.ndarray) -> float | None:
-    """Return the accuracy of always naming the test part's most frequent class."""
+    """Return the accuracy of always predicting the test part's most frequent class."""
     totals = confusion.sum(axis=1)
     return float(totals.max() / totals.sum()) if totals.sum() else None
 
@@ -147,7 +147,7 @@ def most_confused(confusion: np.ndarray, names: Sequence[str], count: int) -> li
 def class_rows(
     confusion: np.ndarray, names: Sequence[str], recall: Sequence[float | None]
 ) -> list[dict]:
-    """Return for each class its name, test examples, recall, precision and commonest mistake."""
+    """Return the name, test examples, recall, precision and commonest mistake of each class."""
     wrong = np.array(confusion)
     np.fill_diagonal(wrong, 0)
     predicted = confusion.sum(axis=0)
@@ -166,7 +166,7 @@ def class_rows(
 def curve_pictures(
     history: Sequence[Mapping[str, Any]], best_step: int | None
 ) -> list[tuple[str, str]]:
-    """Return (title, picture) for every entry of CURVES that the history has numbers for."""
+    """Return (title, picture) for each entry of CURVES with at least two points in the history."""
     pictures = []
     for title, in_percent, keys in CURVES:
         series = []
@@ -185,7 +185,7 @@ def curve_pictures(
 def generated_pictures(
     two_theta_deg: np.ndarray, generated: np.ndarray | None, real: np.ndarray | None
 ) -> list[str]:
-    """Return a picture for each generated pattern, above the most similar real one (by cosine)."""
+    """Return a picture of each generated pattern, above the best correlated real one."""
     if generated is None or real is None or not len(real):
         return []
     return [
@@ -203,7 +203,7 @@ def robustness_curves(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def config_rows(config: Mapping[str, Any], reference: Mapping[str, Any]) -> list[dict]:
-    """Return each field with its value and, where it differs, the reference's."""
+    """Return each field with its value and, if it differs, the reference value."""
     return [
         {
             "field": field,

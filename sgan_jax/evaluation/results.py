@@ -1,4 +1,4 @@
-"""The files that other programs read: test_metrics.json and test_predictions.csv."""
+"""The machine-readable results: test_metrics.json and test_predictions.csv."""
 
 import csv
 import hashlib
@@ -33,10 +33,13 @@ def split_metrics(
 ) -> dict[str, Any]:
     """Return the content of test_metrics.json for logits [N, C] and labels [N].
 
-    Its fields: task, method, split, labelled_fraction, classes (the names, in the order of
-    per_class_recall and of the rows and columns of confusion), examples (the number of), top1,
-    top5, loss (nats), per_class_recall (null for a class without examples), confusion (counts,
-    rows are the true classes), seed, steps, seconds (of training), config_hash, params_sha256.
+    Its fields: task, method, split, labelled_fraction, classes (names, in the order of
+    per_class_recall and of the rows and columns of confusion), examples (their number), top1, top5,
+    loss (nats), per_class_recall (null for a class without examples), confusion (counts, rows are
+    the true classes), seed, steps, seconds (of training), config_hash, params_sha256.
+
+    Raises:
+      ValueError: the logits have the wrong shape or are not finite.
     """
     if logits.shape != (len(labels), len(class_names)):
         raise ValueError(
@@ -65,8 +68,8 @@ def split_metrics(
 def params_sha256(params: Any) -> str:
     """Return the SHA-256 of a parameter tree's bytes.
 
-    The leaves follow one another sorted by their '/'-joined path (as strings), each as its raw
-    elements, little-endian, in C order; nothing stands between them.
+    The leaves are concatenated in the order of their '/'-joined paths (sorted as strings), each as
+    its raw elements, little-endian, in C order, without separators.
     """
     leaves = {
         jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
@@ -79,13 +82,13 @@ def params_sha256(params: Any) -> str:
 
 
 def _little_endian_bytes(array: np.ndarray) -> bytes:
-    # bfloat16 is no numpy type, so that dtype.newbyteorder would not do.
+    # Not dtype.newbyteorder: bfloat16 is not a native NumPy type.
     big = array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and sys.byteorder == "big")
     return (array.byteswap() if big else array).tobytes(order="C")
 
 
 def write_metrics(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Write test_metrics.json; a reader never sees half of it."""
+    """Write test_metrics.json, replacing the file atomically."""
     partial = path.with_suffix(".partial")
     with partial.open("w") as file:
         json.dump(content, file, allow_nan=False)
@@ -102,8 +105,8 @@ def write_predictions(
 ) -> None:
     """Write test_predictions.csv: id, true, then class_1, probability_1 ... class_5, probability_5.
 
-    Best first; the probabilities are the softmax over all classes. With fewer than five classes
-    the last columns are empty.
+    Most probable class first; the probabilities are the softmax over all classes. With fewer than
+    five classes the last columns are empty.
     """
     best = metrics.best_classes(logits)
     probability = np.take_along_axis(softmax(logits), best, axis=1)

@@ -1,7 +1,7 @@
-"""How much accuracy is lost on samples and instruments that are not ideal: robustness.json.
+"""Loss of accuracy on imperfect samples and other instruments: robustness.json.
 
-Each curve takes the same test patterns, disturbs them more and more and counts how many are still
-classified right. A bar says how many points of accuracy may be lost at the levels that it is about.
+Each curve gives the accuracy on the same test patterns under one perturbation at increasing levels.
+Its limit is the number of points of accuracy that may be lost at the judged levels.
 """
 
 import functools
@@ -22,14 +22,14 @@ from sgan_jax.evaluation.robustness_curves import Sample
 from sgan_jax.training import experiment
 
 NAME = "robustness.json"  # in the run's folder
-SAMPLES = 2000  # test patterns: a loss of five points is known to about half a point
+SAMPLES = 2000  # test patterns: determines a loss of five points to about half a point
 _BATCH = 256
 
 Logits = Callable[[np.ndarray], np.ndarray]  # float32 [n, P] -> [n, K]
 
 
 def read_sample(config: ml_collections.ConfigDict, count: int = SAMPLES) -> Sample:
-    """Return patterns of a run's test part, spread over it, and all that makes them."""
+    """Return evenly spaced patterns of a run's test part, with their crystals' reflections."""
     data = experiment.load_data(config)
     test = data.split.test
     rows = test[np.unique(np.linspace(0, len(test) - 1, min(len(test), count)).astype(int))]
@@ -49,15 +49,16 @@ def read_sample(config: ml_collections.ConfigDict, count: int = SAMPLES) -> Samp
 
 
 def measure(logits: Logits, sample: Sample, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each curve, ready for JSON.
+    """Yield the result of each curve, JSON-serialisable.
 
-    Keys: name, axis, levels, top1 (accuracy at each), plain_top1 (of the patterns as they are),
-    judged, limit_points, lost_points (the most at a judged level) and kept (whether the bar is).
+    Keys: name, axis, levels, top1 (accuracy at each level), plain_top1 (on unperturbed patterns),
+    judged (levels), limit_points, lost_points (maximum over the judged levels) and kept (whether
+    that is within the limit).
 
     Args:
-        logits: of the model.
+        logits: function from patterns to the model's logits.
         sample: the patterns.
-        seed: of the disturbances.
+        seed: of the perturbations.
     """
     rows = np.arange(len(sample.labels))
     plain = _accuracy(logits, sample, lambda rows: sample.patterns[rows], rows)
@@ -82,14 +83,14 @@ def measure(logits: Logits, sample: Sample, seed: int = 0) -> Iterator[dict[str,
 
 
 def write(folder: pathlib.Path, content: dict[str, Any]) -> None:
-    """Write robustness.json; a reader never sees half of it."""
+    """Write robustness.json, replacing the file atomically."""
     partial = folder / f"{NAME}.partial"
     partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     os.replace(partial, folder / NAME)
 
 
 def read(folder: pathlib.Path, step: int) -> dict[str, Any] | None:
-    """Return what was found of a run's model of a step; None where nothing was."""
+    """Return the content of robustness.json for a step's model; None without a readable one."""
     try:
         content = json.loads((folder / NAME).read_text(encoding="utf-8"))
         return content if content["step"] == step else None

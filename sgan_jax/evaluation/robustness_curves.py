@@ -1,4 +1,4 @@
-"""The disturbances that a model is tried with: each curve's levels, and the bar it has to keep."""
+"""The perturbations of the robustness test: the levels of each curve, and its limit."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,13 +11,13 @@ from sgan_jax.evaluation.disturbances import CrystalReflections
 
 
 class Sample(NamedTuple):
-    """Test patterns that are disturbed.
+    """Test patterns to perturb.
 
     Attributes:
         patterns: float64 [N, P], maximum 1.
         labels: int [N], their classes.
-        crystals: whose patterns they are.
-        instrument: that they are of.
+        crystals: the N crystals of the patterns.
+        instrument: of the patterns.
     """
 
     patterns: np.ndarray
@@ -27,15 +27,15 @@ class Sample(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One disturbance, at several levels.
+    """One perturbation, at several levels.
 
     Attributes:
-        name: its key in robustness.json.
+        name: as in robustness.json.
         axis: what the levels are, with the unit.
-        levels: numbers, or names where they are of no order.
-        judged: at which of them the bar holds.
-        limit_points: the bar, points of accuracy (per cent) that may be lost.
-        disturb: level, positions [n] in the sample -> patterns [n, P].
+        levels: numbers, or names if they have no order.
+        judged: the levels to which the limit applies.
+        limit_points: the limit: percentage points of accuracy that may be lost.
+        disturb: (level, positions [n] in the sample) -> patterns [n, P].
     """
 
     name: str
@@ -46,7 +46,7 @@ class Curve(NamedTuple):
     disturb: Callable[[Any, np.ndarray], np.ndarray]
 
 
-MISSING_RANGES = {  # degrees of 2θ on the grid of the paper's patterns, 3 to 155
+MISSING_RANGES = {  # degrees of 2θ; the grid of the paper's patterns is 3 to 155
     "whole": [],
     "from 10°": [(0.0, 10.0)],
     "to 140°": [(140.0, 180.0)],
@@ -58,7 +58,7 @@ MISSING_RANGES = {  # degrees of 2θ on the grid of the paper's patterns, 3 to 1
 
 
 def curves(sample: Sample, seed: int = 0) -> list[Curve]:
-    """Return the curves of a sample, the disturbances drawn from a seed."""
+    """Return the curves of a sample, with random perturbations drawn from a seed."""
     patterns, instrument = sample.patterns, sample.instrument
     other = _partners(len(patterns), seed)
     per_degree = 1.0 / instrument.two_theta_step_deg
@@ -87,7 +87,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
             (100, 300, 1000, 3000, 10_000, 100_000),
             (1000, 3000, 10_000, 100_000),
             5.0,
-            # Of each pattern its own noise, the same in whatever company it is counted.
+            # Each pattern has its own noise, which does not depend on the batch it is in.
             lambda counts, rows: np.concatenate(
                 [disturbances.counted(patterns[[i]], counts, seed + int(i)) for i in rows]
             ),
@@ -126,7 +126,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
 
 
 def _partners(count: int, seed: int) -> np.ndarray:
-    """Return for each of n crystals another one, its impurity; each serves once."""
+    """Return another crystal for each of n, as its impurity; each is used once."""
     order = np.random.default_rng(seed).permutation(count)
     partner = np.empty(count, int)
     partner[order] = np.roll(order, 1)

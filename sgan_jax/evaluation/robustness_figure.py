@@ -1,4 +1,4 @@
-"""The picture of a robustness curve: accuracy over what disturbs the patterns."""
+"""The figure of a robustness curve: accuracy over the level of the perturbation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from sgan_jax.evaluation.figures import AMBER, BLUE, INK, LINE, MUTED, panels
 
 
 def accuracy_over_levels(curve: Mapping[str, Any]) -> Figure:
-    """Draw a curve of `robustness.measure`: accuracy (%), and its bar over the judged levels."""
+    """Draw a curve of `robustness.measure`: accuracy (%), and the limit at the judged levels."""
     figure, (axes,) = panels(4.6, 2.9, 1)
     levels, named = curve["levels"], isinstance(curve["levels"][0], str)
     spread = not named and min(levels) > 0 and max(levels) / min(levels) > 20
@@ -40,7 +40,7 @@ def accuracy_over_levels(curve: Mapping[str, Any]) -> Figure:
 
 
 def _width(at: np.ndarray, x: np.ndarray, logarithmic: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the bar begins and ends around each level."""
+    """Return where the line of the limit begins and ends around each level."""
     if logarithmic:
         return at / 1.5, at * 1.5
     half = 0.35 * float(np.min(np.diff(np.sort(x))))

@@ -1,4 +1,4 @@
-"""What a run's folder says about the run, read without jax and without touching it."""
+"""The state of a run from its folder, read without jax and without changing anything."""
 
 import dataclasses
 import json
@@ -11,8 +11,8 @@ import ml_collections
 
 from sgan_jax import config as configuration
 
-INSIDE_A_RUN = ("checkpoints", "tensorboard")  # folders that hold no runs
-TAIL = 4096  # bytes, more than a line of metrics.jsonl has
+INSIDE_A_RUN = ("checkpoints", "tensorboard")  # folders that contain no runs
+TAIL = 4096  # bytes, longer than a line of metrics.jsonl
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,8 @@ class RunFolder:
 
     Attributes:
       path: its folder.
-      config: what it was started with; keys younger than the run have their defaults.
-      step: the last one that metrics.jsonl tells of, 0 where there is none.
+      config: what it was started with; keys newer than the run have their defaults.
+      step: the last one in metrics.jsonl; 0 without any.
       metrics: the content of test_metrics.json; None until the run has done all its steps.
     """
 
@@ -33,10 +33,10 @@ class RunFolder:
 
 
 def read(path: pathlib.Path) -> RunFolder | None:
-    """Return the run in a folder, None where none has begun.
+    """Return the run in a folder, None if none was started there.
 
     Raises:
-      ValueError: config.json is damaged, or of a program that knows other settings.
+      ValueError: config.json is damaged, or of a program version with other settings.
     """
     saved = path / "config.json"
     if not saved.is_file():
@@ -52,7 +52,7 @@ def read(path: pathlib.Path) -> RunFolder | None:
 
 
 def find(root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yield the folders of runs at and below `root`, sorted, each once however it is linked."""
+    """Yield the run folders at and below `root`, sorted; symbolic links do not repeat any."""
     seen = set()
     for folder, inner, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -66,7 +66,7 @@ def find(root: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def last_step(path: pathlib.Path) -> int:
-    """Return the last step that a run has told of in metrics.jsonl, 0 where there is none."""
+    """Return the last step that a run has logged in metrics.jsonl, 0 without any."""
     try:
         with (path / "metrics.jsonl").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
@@ -76,15 +76,15 @@ def last_step(path: pathlib.Path) -> int:
     for line in reversed(lines):
         try:
             return int(json.loads(line)["step"])
-        except (ValueError, KeyError, TypeError):  # the last line may be half written
+        except (ValueError, KeyError, TypeError):  # the last line may be incomplete
             continue
     return 0
 
 
 def total_steps(path: pathlib.Path) -> int | None:
-    """Return how many steps the whole run has, by its newest checkpoint; None where there is none.
+    """Return the number of steps of the whole run from its newest checkpoint; None without one.
 
-    A look at the JSON beside the state, without orbax, which takes seconds to start.
+    Reads the JSON beside the state, without orbax, which takes seconds to import.
     """
     folder = path / "checkpoints" / "latest"
     steps = [int(each.name) for each in folder.glob("*") if each.name.isdigit()]
@@ -92,16 +92,16 @@ def total_steps(path: pathlib.Path) -> int | None:
         try:
             saved = _json(folder / str(step) / "notes" / "metadata")
             return int(saved.get("notes", saved)["progress"]["total"])
-        except (OSError, ValueError, KeyError, TypeError):  # damaged, or just being removed
+        except (OSError, ValueError, KeyError, TypeError):  # damaged, or being removed
             continue
     return None
 
 
 def _finished_metrics(path: pathlib.Path, config_hash: str) -> Mapping[str, Any] | None:
-    """Return test_metrics.json where it is of this configuration and of all the run's steps.
+    """Return test_metrics.json if it is of this configuration and of all the run's steps.
 
-    --mode=evaluate writes one for a run on its way, too. A run whose checkpoints were cleared away
-    was finished before.
+    --mode=evaluate also writes one for an unfinished run. A run whose checkpoints were deleted is
+    taken as finished.
     """
     try:
         metrics = _json(path / "test_metrics.json")

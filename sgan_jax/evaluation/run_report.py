@@ -1,4 +1,4 @@
-"""What a run's report shows, gathered from its configuration, data, metrics and networks."""
+"""The contents of a run's report, gathered from its configuration, data, metrics and networks."""
 
 import pathlib
 from typing import Any
@@ -13,9 +13,9 @@ from sgan_jax.evaluation import generated, page, report, robustness
 from sgan_jax.models import generator as generators
 from sgan_jax.training import experiment, writer
 
-GENERATED = 6  # patterns shown
-MEASURED = 500  # patterns that the generator is judged by
-COMPARED = 2000  # real patterns among which the most similar ones are sought
+GENERATED = 6  # generated patterns shown
+MEASURED = 500  # generated patterns for `generated.measures`
+COMPARED = 2000  # real patterns that generated ones are compared with
 
 
 def contents(
@@ -51,9 +51,9 @@ def contents(
 
 
 def examples(data: experiment.Data) -> list[tuple[str, str, np.ndarray]]:
-    """Return caption, note and pattern of a crystal of each Bravais lattice that there is.
+    """Return (caption, note, pattern) of one crystal of each Bravais lattice in the data set.
 
-    One of the test part where that has any.
+    From the test part if it has any.
     """
     crystals = data.dataset.catalogue
     order = np.concatenate([data.split.test, np.arange(len(data.dataset))])
@@ -72,7 +72,7 @@ def examples(data: experiment.Data) -> list[tuple[str, str, np.ndarray]]:
 def generate(
     config: ml_collections.ConfigDict, data: experiment.Data, state: Any, count: int
 ) -> np.ndarray:
-    """Return patterns [count, P] of the run's generator, always from the same latents."""
+    """Return patterns [count, P] of the run's generator, from latents fixed by the run's seed."""
     generator = experiment.make_networks(config, len(data.classes)).generator
     z = jax.random.normal(
         jax.random.key(config.seed, impl="threefry2x32"), (count, generators.LATENT)
@@ -84,7 +84,7 @@ def generate(
 def generator_measures(
     config: ml_collections.ConfigDict, data: experiment.Data, state: Any
 ) -> dict[str, float] | None:
-    """Return how like real patterns those of the run's generator are; None where there is none."""
+    """Return `generated.measures` of the run's generator; None without one or with few patterns."""
     real = data.dataset.patterns[data.split.unlabelled[:COMPARED]]
     if config.method not in config_rules.WITH_GENERATOR or len(real) <= generated.NEIGHBOURS:
         return None
@@ -94,7 +94,7 @@ def generator_measures(
 def facts(
     config: ml_collections.ConfigDict, data: experiment.Data, state: Any, best_step: int
 ) -> list[tuple[str, str]]:
-    """Return lines about the data and the networks."""
+    """Return (name, value) rows about the data and the networks."""
     instrument = data.instrument
     first, last = instrument.two_theta_deg[[0, -1]]
     return [
@@ -121,7 +121,7 @@ def facts(
 
 
 def _crystals(data: ml_collections.ConfigDict) -> str:
-    """Return in words where the crystals come from, e.g. 'synthetic ones, open_crystals.zip'."""
+    """Return the sources of the crystals in words, e.g. 'synthetic ones, open_crystals.zip'."""
     table = pathlib.Path(data.synthetic_statistics).name
     words = {
         "synthetic": f"synthetic ones like those of {table}" if table else "synthetic ones",

@@ -1,4 +1,4 @@
-"""The study's tables from its records (`sweeps.records`): cells, and differences with their errors.
+"""The tables of the study from its records (`sweeps.records`): cells, and differences with errors.
 
 A cell is a row (method), a task, a split and a labelled percentage; its runs differ in the seed.
 """
@@ -23,13 +23,13 @@ Cells = Mapping[Key, Runs]
 
 
 class Difference(NamedTuple):
-    """Of two cells' means, as fractions; `error` is its standard error over seeds."""
+    """Difference of two cells' means, as fractions; `error` is its standard error over seeds."""
 
     value: float
     error: float
 
     def is_clear(self) -> bool:
-        """Say whether it is more than twice its standard error."""
+        """Say whether the difference is more than twice its standard error."""
         return self.value > 2 * self.error
 
 
@@ -37,7 +37,7 @@ def read(folder: pathlib.Path) -> dict[Key, list[Mapping[str, Any]]]:
     """Return the records of a folder by cell, sorted by seed.
 
     Raises:
-      ValueError: two records of a cell have one seed.
+      ValueError: two records of a cell have the same seed.
     """
     cells: dict[Key, list[Mapping[str, Any]]] = {}
     for path in sorted(folder.glob("*.json")):
@@ -50,14 +50,14 @@ def read(folder: pathlib.Path) -> dict[Key, list[Mapping[str, Any]]]:
 
 
 def read_all(folder: pathlib.Path) -> list[Mapping[str, Any]]:
-    """Return all records of a folder, those of a row together, the best on validation first."""
+    """Return a folder's records with a validation accuracy, by row, the most accurate first."""
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     told = [record for record in records if record["validation_top1"] is not None]
     return sorted(told, key=lambda record: (record["row"], -record["validation_top1"]))
 
 
 def difference(better: Runs, worse: Runs, metric: str = "top1") -> Difference | None:
-    """Return by how much one cell is above another; None where either has fewer than two seeds."""
+    """Return mean(better) - mean(worse) and its error; None if either has fewer than two seeds."""
     if min(len(better), len(worse)) < 2:
         return None
     a, b = ([run[metric] for run in runs] for runs in (better, worse))
@@ -66,7 +66,7 @@ def difference(better: Runs, worse: Runs, metric: str = "top1") -> Difference | 
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
-    """Return the mean and the standard deviation of a sample (n - 1), None for one value."""
+    """Return the mean and the sample standard deviation (n - 1), which is None for one value."""
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
@@ -87,8 +87,8 @@ def table(
     """Return a Markdown table of top-1 accuracy.
 
     Args:
-      cells: of `read`.
-      rows: name and title of each row, in order.
+      cells: from `read`.
+      rows: name -> title of each row, in order.
       columns: task, split and percentage of each column.
     """
     titles = [f"`{task}` {percent:g} %" for task, _, percent in columns]
@@ -100,11 +100,11 @@ def table(
 
 
 def changes_table(runs: Runs, tested: bool = False) -> str:
-    """Return a Markdown table of runs that differ in single settings, by validation accuracy.
+    """Return a Markdown table of runs that vary the settings of a row, in the order given.
 
     Args:
-      runs: of `read_all`.
-      tested: the test part has a column, too: only where nothing is chosen by these runs.
+      runs: from `read_all`.
+      tested: whether to add the accuracy on the test part: only if these runs select nothing.
     """
     if not runs:
         return "Not run yet."
@@ -127,7 +127,7 @@ def fill(page: str, name: str, content: str) -> str:
     """Return the page with new content between <!-- NAME --> and <!-- /NAME -->.
 
     Raises:
-      ValueError: the page has no such place.
+      ValueError: the page lacks one of these markers.
     """
     before, opening, rest = page.partition(f"<!-- {name} -->")
     _, closing, after = rest.partition(f"<!-- /{name} -->")

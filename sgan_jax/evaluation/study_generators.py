@@ -1,4 +1,4 @@
-"""What the generators of the study make, beside real patterns: a table and a picture."""
+"""The study's generated patterns compared with real ones: a table and a picture."""
 
 import pathlib
 import statistics
@@ -13,9 +13,9 @@ SHOWN = 3  # patterns
 
 
 def draw(workdir: pathlib.Path, docs: pathlib.Path) -> pathlib.Path:
-    """Draw patterns of a run's generator, each above the real one that is most like it.
+    """Draw patterns of a run's generator, each above the most similar real one.
 
-    The generator is that of the last step, whichever classifier was the best; returns the file.
+    The generator is that of the last step, not that of the best classifier; returns the path.
 
     Raises:
       ValueError: the run has no generator.
@@ -39,11 +39,11 @@ def draw(workdir: pathlib.Path, docs: pathlib.Path) -> pathlib.Path:
 
 
 def table(cells: study.Cells, rows: Mapping[str, str]) -> str:
-    """Return a Markdown table of `generated.measures`: `bl`, 5 %, random split, mean of the seeds.
+    """Return a Markdown table of `generated.measures`: `bl`, 5 %, random split, mean over seeds.
 
     Args:
-      cells: of `study.read`.
-      rows: name and title of each row, in order.
+      cells: from `study.read`.
+      rows: name -> title of each row, in order.
     """
     lines = [
         "| | nearest real pattern | diversity | density | coverage |",

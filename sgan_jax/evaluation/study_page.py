@@ -1,4 +1,4 @@
-"""docs/STUDY.md and README's first table: numbers and pictures from the records in docs/study/."""
+"""docs/STUDY.md and README's first table: numbers and figures from the records in docs/study/."""
 
 import pathlib
 import statistics
@@ -10,7 +10,7 @@ from sgan_jax.evaluation import accuracy_figure, figures, study, study_generator
 from sgan_jax.study_rows import ROWS
 
 PERCENTS = (5, 10, 25, 50)
-MOST = 90  # %, of which only supervised training is run: nothing is left unlabelled
+MOST = 90  # %; supervised training only, as nothing is left unlabelled
 TITLES_OF_ROWS = {name: row.title for name, row in ROWS.items()}
 TITLES = {"bl": "Bravais lattices", "sg": "space groups"}
 PAPER = {  # Table 4 of the paper, %
@@ -20,11 +20,11 @@ PAPER = {  # Table 4 of the paper, %
     ("sg", "SGAN"): (60, 65, 72, 78),
 }
 PAPER_MOST = {"bl": "88", "sg": "80.6"}  # section 3 of the paper, supervised
-SEEDS = 3  # of a cell, at least
-# README's table: the rows that matter, and the first columns.
+SEEDS = 3  # per cell, at least, for a final verdict
+# README's table: its rows, and the columns to show once they have runs.
 FIRST_ROWS = ("supervised", "augmented", "sgan", "sgan_noise", "synthetic")
 FIRST_COLUMNS = (("bl", "random", 5), ("bl", "random", 10), ("sg", "random", 5))
-# Success criteria: (task, percent, row that should be above, the other row, by how many points).
+# Success criteria: (task, percent, row that should be better, other row, by how many points).
 BARS = (
     ("bl", 5, "sgan", "supervised", 3),
     ("bl", 5, "sgan_noise", "supervised", 3),
@@ -43,7 +43,7 @@ BARS = (
 
 
 def write(readme: pathlib.Path, docs: pathlib.Path) -> int:
-    """Write the page, its pictures and README's table; return of how many runs they tell."""
+    """Write the page, its figures and README's table; return the number of runs in the cells."""
     cells = study.read(docs / "study")
     path = docs / "STUDY.md"
     page = path.read_text()
@@ -75,7 +75,7 @@ def write(readme: pathlib.Path, docs: pathlib.Path) -> int:
 
 
 def _confusion(cells: study.Cells, docs: pathlib.Path) -> str:
-    """Draw the confusion matrix of the best row, mean of its seeds, and return its lines."""
+    """Draw the confusion matrix of the best row, mean over its seeds, and return its Markdown."""
     here = {row: cells.get((row, "bl", "random", 5), ()) for row in ROWS}
     if not (name := best(here)):
         return "The confusion matrix of the best row: not run."
@@ -88,7 +88,7 @@ def _confusion(cells: study.Cells, docs: pathlib.Path) -> str:
 
 
 def series(cells: study.Cells, task: str) -> list[accuracy_figure.Series]:
-    """Return a line for each row that has been run on the random split."""
+    """Return a line of the figure for each row that has runs on the random split."""
     lines = []
     for row, title in TITLES_OF_ROWS.items():
         points = []
@@ -102,7 +102,7 @@ def series(cells: study.Cells, task: str) -> list[accuracy_figure.Series]:
 
 
 def paper_table(cells: study.Cells) -> str:
-    """Return Table 4 as the paper prints it, beside ours."""
+    """Return the values of the paper's Table 4 beside ours."""
     lines = ["| | 5 % | 10 % | 25 % | 50 % |", "|---|---|---|---|---|"]
     for (task, method), values in PAPER.items():
         ours = [cells.get((method.lower(), task, "random", percent), ()) for percent in PERCENTS]
@@ -112,7 +112,7 @@ def paper_table(cells: study.Cells) -> str:
 
 
 def most_labelled_table(cells: study.Cells) -> str:
-    """Return a table of supervised training with all that is not in the test part labelled."""
+    """Return a table of supervised training with `MOST` per cent of the patterns labelled."""
     columns = [(task, split) for split in ("random", "structure_type") for task in TITLES]
     titles = [f"`{task}`, {split.replace('_', ' ')}" for task, split in columns]
     lines = [f"| {MOST} % labelled | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
@@ -125,7 +125,7 @@ def most_labelled_table(cells: study.Cells) -> str:
 
 
 def rows_table() -> str:
-    """Return what each row of the study is, as the program has it."""
+    """Return the table that defines each row of the study, from `study_rows.ROWS`."""
     lines = [
         "| row | `configs/study.py:` | `config.method` | steps | settings of its own |",
         "|---|---|---|---|---|",
@@ -137,7 +137,7 @@ def rows_table() -> str:
 
 
 def bars_table(cells: study.Cells) -> str:
-    """Return the success criteria, each with what was measured, in points of accuracy."""
+    """Return the table of the success criteria with the results, in points of accuracy."""
     lines = [
         "| task | labelled | difference | at least | measured | |",
         "|---|---|---|---|---|---|",
@@ -164,7 +164,10 @@ def bars_table(cells: study.Cells) -> str:
 
 
 def best(cells: Mapping[str, study.Runs]) -> str:
-    """Return the row that is best on the validation part: the test part is for no choice."""
+    """Return the row with the best mean validation accuracy of two or more seeds; '' without any.
+
+    Not the test accuracy, which must not influence any choice.
+    """
     means = {
         row: statistics.fmean(run["validation_top1"] for run in runs)
         for row, runs in cells.items()

@@ -1,25 +1,26 @@
-"""Probabilities that mean what they say: temperature scaling, its error, and what is familiar.
+"""Calibrated probabilities: temperature scaling, the calibration error, and energies.
 
-A network's logits are too large for how often it is right. Divided by one temperature T, which
-makes held-out patterns the most likely (Guo, Pleiss, Sun & Weinberger 2017, ICML), they rank the
-classes as before and give probabilities that are right about as often as they say.
+Networks tend to be overconfident. Dividing the logits by a temperature T that maximises the
+likelihood of held-out labels (Guo, Pleiss, Sun & Weinberger 2017, ICML) keeps the ranking of the
+classes and gives probabilities that approximately match the accuracy.
 """
 
 import numpy as np
 
 from sgan_jax.evaluation import results
 
-BINS = 15  # of the expected calibration error, as Guo et al. have them
-TEMPERATURES = (0.05, 20.0)  # beyond which no temperature is sought
+BINS = 15  # of the expected calibration error, as in Guo et al.
+TEMPERATURES = (0.05, 20.0)  # range of the search
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature T of logits [n, K] whose true classes are labels [n].
+    """Fit the temperature T to logits [n, K] and true classes [n].
 
-    T minimises the mean of logsumexp(l / T) - l_true / T, which is convex in 1 / T. Where every
-    pattern is classified right there is no minimum, and the smallest of `TEMPERATURES` is returned.
+    T minimises the mean of logsumexp(l / T) - l_true / T, which is convex in 1 / T. If every
+    pattern is classified correctly there is no minimum, and the smallest of `TEMPERATURES` is
+    returned.
     """
-    from scipy import optimize  # takes half a second; answers do without
+    from scipy import optimize  # takes half a second to import; predictions do not need it
 
     logits = logits.astype(np.float64)
     true = np.take_along_axis(logits, np.asarray(labels)[:, None], axis=1)[:, 0]
@@ -42,15 +43,15 @@ def probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:
 def expected_calibration_error(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS
 ) -> float:
-    """Return by how much confidence and accuracy differ, on average over patterns.
+    """Return the expected calibration error: the mean of |accuracy - confidence| over bins.
 
-    The patterns are put into bins of equal width by the probability of their best class; of each
-    bin, |share that is right - mean probability| counts as often as it has patterns.
+    The patterns are binned by the probability of their best class, in bins of equal width; each
+    bin's |accuracy - mean probability| is weighted with its number of patterns.
 
     Args:
       probabilities: [n, K].
       labels: [n].
-      bins: number of them; (0, 1/bins], (1/bins, 2/bins], ...
+      bins: number of bins: (0, 1/bins], (1/bins, 2/bins], ...
     """
     confidence = probabilities.max(axis=1)
     right = np.argmax(probabilities, axis=1) == labels
@@ -60,9 +61,9 @@ def expected_calibration_error(
 
 
 def energies(logits: np.ndarray) -> np.ndarray:
-    """Return logsumexp(l) [n] of logits [n, K]: minus the free energy, low for the unfamiliar.
+    """Return logsumexp(l) [n] of logits [n, K]: the negative free energy, low if unfamiliar.
 
-    Liu, Wang, Owens & Li 2020, NeurIPS. Of an SGAN's discriminator it is log D / (1 - D), the
+    Liu, Wang, Owens & Li 2020, NeurIPS. For an SGAN's discriminator it is log(D / (1 - D)), the
     log-odds of a pattern being real.
     """
     return np.logaddexp.reduce(logits.astype(np.float64), axis=1)

@@ -1,4 +1,4 @@
-"""A trained run: its checkpoints read, and its network applied to patterns on all devices."""
+"""A trained run: restoring its checkpoints, and applying its network to patterns on all devices."""
 
 import pathlib
 from typing import Any, NamedTuple
@@ -16,10 +16,10 @@ from sgan_jax.training.state import evaluated_params
 
 
 class Trained(NamedTuple):
-    """What a run has come to; states are `training.state`'s."""
+    """The result of a run's training; states are those of `training.state`."""
 
     step: int  # training steps done
-    seconds: float  # that they took
+    seconds: float  # of training
     final: Any  # state after the last step
     best: Any  # state with the best validation accuracy
     best_step: int
@@ -31,7 +31,11 @@ def restore(
     classes: tuple,
     instrument: Instrument,
 ) -> Trained:
-    """Read a run's last and best checkpoints; of a run without a best one, the last for both."""
+    """Read a run's last and best checkpoints; without a best one, the last serves as both.
+
+    Raises:
+      ValueError: there is no checkpoint.
+    """
     like = _fresh_state(config, classes, instrument)
     with checkpoint.latest(workdir, keep=config.checkpoint.keep, read_only=True) as latest:
         final = latest.restore(like)
@@ -46,7 +50,7 @@ def restore(
 
 
 def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: Instrument) -> Any:
-    """Return a state of the run's shapes, which do not depend on its data."""
+    """Return a fresh state with the run's array shapes, which do not depend on its data."""
     empty = np.zeros(0, np.int64)
     shapes = experiment.Data(
         dataset=None,  # ty: ignore[invalid-argument-type]
@@ -56,13 +60,13 @@ def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: 
         labels=empty,
         split=splits.Split(empty, empty, empty, empty),
     )
-    # Any number of steps does that leaves some to every schedule.
+    # Any number of steps that is enough for every schedule will do.
     state, _ = experiment.make_state_and_phases(config, shapes, total_steps=10**9, global_batch=1)
     return state
 
 
 def run_classes(config: ml_collections.ConfigDict) -> tuple:
-    """Return the classes of a run; only 'frequent' ones depend on its data set."""
+    """Return the classes of a run, from its data set only if they are the 'frequent' ones."""
     task = config.task
     if task.name == "sg" and task.classes == "frequent":
         return experiment.load_data(config).classes
@@ -76,7 +80,7 @@ def classify(
     patterns: np.ndarray | powder_patterns.StoredPatterns,
     rows: np.ndarray,
 ) -> np.ndarray:
-    """Return the logits [n, C] of patterns [N, P] at the rows [n], by a run's best parameters."""
+    """Return the logits [n, C] of the rows [n] of patterns [N, P], with a run's best parameters."""
     return predict_logits(
         experiment.make_networks(config, classes).discriminator,
         evaluated_params(trained.best),
@@ -96,9 +100,9 @@ def predict_logits(
     offset: float,
     batch_size: int,
 ) -> np.ndarray:
-    """Return the logits [n, C] of patterns [N, P] + offset at the rows [n], on all hosts.
+    """Return the logits [n, C] of the rows [n] of patterns [N, P] + offset, on all hosts.
 
-    In batches of `batch_size` on each device; each host reads the patterns of its own devices, a
+    In batches of `batch_size` on each device; each host reads the patterns of its own devices, one
     batch at a time.
     """
     call = parallel.make_parallel_evaluation(steps.make_evaluation_step(discriminator))

@@ -1,4 +1,4 @@
-"""Patterns of a data set as a run's training shows them: distorted, or rendered from crystals."""
+"""Patterns of a data set as a run sees them in training: distorted, or rendered from crystals."""
 
 from collections.abc import Callable
 
@@ -12,15 +12,15 @@ from sgan_jax.datasets import stored_crystals
 from sgan_jax.training import augment, experiment, rendered, views
 
 _BATCH = 256
-_INSTRUMENTS = 17  # to render on: the data set's own, and others than the training's
+_INSTRUMENTS = 17  # to render on: the data set's own, and 16 that training does not use
 
 Views = Callable[[np.ndarray], np.ndarray]  # rows [n] of the data set -> patterns [n, P]
 
 
 def make_views(config: ml_collections.ConfigDict, data: experiment.Data) -> Views | None:
-    """Return what shows each pattern at the rows once, float32 with the offset that training adds.
+    """Return a function that gives one view of each row, float32, with training's offset added.
 
-    Of methods with two ways to distort it is the stronger. None where training distorts nothing.
+    For methods with weak and strong views, the strong one. None if training distorts nothing.
     """
     if config.render.on:
         return _rendered(config, data)
@@ -48,13 +48,13 @@ def _rendered(config: ml_collections.ConfigDict, data: experiment.Data) -> Views
 def _in_batches(
     config: ml_collections.ConfigDict, show: Callable[[jax.Array, np.ndarray], jax.Array]
 ) -> Views:
-    """Return a function that shows any number of rows, so many at a time."""
+    """Return a function that makes the views of any number of rows, `_BATCH` at a time."""
     key = jax.random.key(config.seed)
 
     def show_all(rows: np.ndarray) -> np.ndarray:
         shown = []
         for begin in range(0, len(rows), _BATCH):
-            # The last batch is filled up with patterns from the beginning.
+            # The last batch is filled up to `_BATCH` rows with the first ones.
             now = np.take(rows, np.arange(begin, begin + _BATCH), mode="wrap")
             some = show(jax.random.fold_in(key, begin), now)
             shown.append(np.asarray(some)[: len(rows) - begin])
