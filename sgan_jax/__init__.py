@@ -5,8 +5,8 @@
         pattern = sgan_jax.simulate(crystal, instrument="nist2022")
     answer = sgan_jax.load("runs/sg_90").predict(two_theta, intensity, wavelength_angstrom=1.5403)
 
-The names below are loaded when they are first used, so that `import sgan_jax` is quick and the core
-(models, steps) runs where no crystallographic library is installed.
+The names below are loaded on first use, so that `import sgan_jax` is fast and the core (models,
+steps) runs without any crystallographic library.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Which settings can be meant: the choices, the ranges, what acts only with what.
+"""Validity of settings: choices, ranges, and which settings act only together with others.
 
 Fields are named by their dotted path in `config.base`.
 """
@@ -8,10 +8,10 @@ from typing import Any
 from sgan_jax import data_source
 
 METHODS = ("supervised", "sgan", "feature_matching", "consistency", "pretrain")
-SEMI_SUPERVISED = METHODS[1:]  # those that use the unlabelled part
+SEMI_SUPERVISED = METHODS[1:]  # use the unlabelled part
 WITH_GENERATOR = ("sgan", "feature_matching")
 WITH_STRONG_VIEWS = ("consistency", "pretrain")
-RENDERED = ("supervised", *WITH_GENERATOR)  # those that can be trained on rendered patterns
+RENDERED = ("supervised", *WITH_GENERATOR)  # can be trained on rendered patterns
 
 CHOICES = {
     "method": METHODS,
@@ -71,7 +71,7 @@ RANGES = {
     "render.wavelength_low": ("0.8 to 4 Å", lambda x: 0.8 <= x <= 4),
     "render.wavelength_high": ("0.8 to 4 Å", lambda x: 0.8 <= x <= 4),
     "render.axial_divergence": ("0 to 0.1", lambda x: 0 <= x <= 0.1),
-    # Of a cell that is larger by more, a data set has no reflections at the end of the pattern.
+    # For a cell enlarged by more, a data set lacks the reflections at the end of the pattern.
     "render.strain": ("0 to 0.05", lambda x: 0 <= x <= 0.05),
     "render.zero_shift_deg": ("0 to 2 degrees", lambda x: 0 <= x <= 2),
     "render.displacement_deg": ("0 to 2 degrees", lambda x: 0 <= x <= 2),
@@ -119,8 +119,9 @@ RANGES = {
     "checkpoint.keep": ("1 or more", lambda x: x >= 1),
 }
 
-# Fields that act only where another field has one of some values: (field, that other, values).
-# A field that ends in a dot is all of its section. A source has the value of each kind it names.
+# Fields that act only if another field has one of the given values: (field, other field, values).
+# A field that ends in a dot stands for its whole section. data.source has the values of all the
+# kinds that it names.
 NEEDS = (
     ("task.classes", "task.name", ("sg",)),
     ("task.min_count", "task.classes", ("frequent",)),
@@ -155,7 +156,7 @@ NEEDS = (
 
 
 def check_values(fields: dict[str, Any]) -> None:
-    """Raise ValueError for a field whose value is none of the allowed."""
+    """Raise ValueError for a field whose value is not allowed."""
     for field, allowed in CHOICES.items():
         if fields[field] not in allowed:
             raise ValueError(f"{field} is {fields[field]!r}; use one of {_words(allowed)}")
@@ -167,7 +168,7 @@ def check_values(fields: dict[str, Any]) -> None:
 def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
     """Raise ValueError for fields that contradict one another.
 
-    `default` has what each field is where nothing is said: a field that acts not may be only that.
+    `default` holds the fields' default values: a field that has no effect must have its default.
     """
     _check_parts(fields)
     parts = data_source.parse(fields["data.source"])
@@ -212,7 +213,7 @@ def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
 
 
 def _check_parts(fields: dict[str, Any]) -> None:
-    """Check that the test, labelled and unlabelled parts fit into the whole."""
+    """Raise ValueError if the test, labelled and unlabelled parts do not fit into the whole."""
     percent = fields["data.labelled_percent"]
     rest = round(100 * (1 - fields["data.test_fraction"]), 6)
     if percent > rest:

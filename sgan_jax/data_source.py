@@ -1,9 +1,9 @@
-"""What `config.data.source` says: kinds of crystals, and how many of each.
+"""Parse `config.data.source`: kinds of crystals, and how many of each.
 
 synthetic                        crystals.synthetic, data.synthetic_crystals of them
 cif                              all crystals of data.cif_path
 synthetic:100000+cif             both
-synthetic:20000+prototypes:5000  so many of each
+synthetic:20000+prototypes:5000  these numbers of each
 """
 
 from typing import NamedTuple
@@ -13,17 +13,17 @@ KINDS = (*MADE, "cif")
 
 
 class Part(NamedTuple):
-    """One kind of crystals; a count of 0 is the kind's own (of 'cif': all)."""
+    """One kind of crystals; a count of 0 is the kind's default (of 'cif': all)."""
 
     kind: str
     count: int
 
 
 def parse(text: str) -> tuple[Part, ...]:
-    """Return the parts of a source, in their order.
+    """Return the parts of a source, in the order given.
 
     Raises:
-      ValueError: a kind is unknown or named twice, or a count is no whole number above 0.
+      ValueError: a kind is unknown or named twice, or a count is not a whole number above 0.
     """
     parts = []
     for word in text.split("+"):

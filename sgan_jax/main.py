@@ -1,6 +1,6 @@
-r"""Command line: name the symmetry of measured patterns; train, evaluate and compare classifiers.
+r"""Command line: predict the symmetry of measured patterns; train, evaluate, compare classifiers.
 
-Name the symmetry of measured patterns (a table each, a page each, and a file for other programs):
+Predict the symmetry of measured patterns (a table and a page each, and a file for other programs):
 
     python -m sgan_jax.main --mode=predict --input='data/*.gsas' --wavelength=1.5403
     python -m sgan_jax.main --mode=predict --workdir=runs/sg_90 --input=sample.xye \
@@ -8,8 +8,8 @@ Name the symmetry of measured patterns (a table each, a page each, and a file fo
     python -m sgan_jax.main --mode=predict --checkpoint=published.pth --input=data \
         --wavelength=2.0787
 
-Train, evaluate and report (data sets are built when they are missing; a run that was killed goes on
-when the same command is given again):
+Train, evaluate and report (a missing data set is built first; to resume a killed run, repeat the
+command):
 
     python -m sgan_jax.main --config=configs/demo.py
     python -m sgan_jax.main --config=configs/sg_05.py:supervised --workdir=runs/control
@@ -21,20 +21,20 @@ Evaluate a trained model again, or on every crystal of another file:
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo
     python -m sgan_jax.main --mode=evaluate --workdir=runs/demo --crystals=other.zip
 
-How much of its accuracy is left with impurities, noise, another resolution ... (in its report):
+Measure how much accuracy is left with impurities, noise, another resolution ... (in its report):
 
     python -m sgan_jax.main --mode=robustness --workdir=runs/demo
 
-Compare all the runs below a folder:
+Compare all runs below a folder:
 
     python -m sgan_jax.main --mode=compare --workdir=runs
 
-Build the data set alone (the same command goes on after a kill):
+Only build the data set (to resume a killed build, repeat the command):
 
     python -m sgan_jax.main --mode=build --config=configs/sg_05.py \
         --config.data.source=synthetic:1000000
 
-Look at it, as a page (data.html in the workdir):
+Show it as a page (data.html in the workdir):
 
     python -m sgan_jax.main --mode=inspect --config=configs/demo.py
 
@@ -59,7 +59,7 @@ flags.adopt_module_key_flags(options)  # --help shows them
 
 
 def main(argv: list[str]) -> None:
-    """Do what the flags say; end with one line and status 1 where the user can mend it."""
+    """Do what the flags say; exit with one line and status 1 for errors that the user can fix."""
     stop = shutdown.Shutdown(agree=any_host).listen()
     try:
         options.check(argv)
@@ -88,8 +88,8 @@ def main(argv: list[str]) -> None:
 
 
 def on_all_hosts(stop: shutdown.Shutdown) -> None:
-    """Do what is done by all processes of a run together."""
-    options.workdir()  # known before jax is loaded, which takes seconds
+    """Run a mode in which all processes of a run take part."""
+    options.workdir()  # fails before jax is loaded, which takes seconds
     from sgan_jax.training import compiler, hosts
 
     compiler.set_gpu_flags(os.environ)
@@ -107,26 +107,26 @@ def on_all_hosts(stop: shutdown.Shutdown) -> None:
 
 
 def any_host(told: bool) -> bool:
-    """Say whether any host of the run is told to end."""
+    """Return whether any host of the run was told to stop."""
     from sgan_jax.training import hosts
 
     return hosts.any_of(told)
 
 
 def is_mendable(error: BaseException) -> bool:
-    """Say whether our own code raised the error (about its input) and not a library beneath it.
+    """Return whether the user can fix an error: our own code raised it, or a file is missing.
 
-    A ValueError from inside jax or numpy is a fault of the program and keeps its traceback.
+    A ValueError from inside jax or numpy is a bug of the program and keeps its traceback.
     """
     last = traceback.extract_tb(error.__traceback__)[-1].filename
     return isinstance(error, FileNotFoundError) or last.startswith(PACKAGE)
 
 
 def log_our_own_lines() -> None:
-    """Show what this program says and others' warnings; orbax alone says ten lines a checkpoint.
+    """Show this program's messages and other libraries' warnings, but nothing from orbax.
 
-    Of a save that failed orbax shows the traceback, twice, and asyncio the ends of the writes for
-    which orbax no longer waited; `checkpoint` says it in words.
+    Orbax logs ten lines per checkpoint. Of a failed save it logs the traceback, twice, and asyncio
+    the exceptions of the writes that orbax no longer awaited; `checkpoint` reports it in words.
     """
     logging.set_verbosity(logging.INFO)
     for place in (logging.get_absl_logger(), logging.get_absl_handler()):
@@ -138,7 +138,7 @@ def log_our_own_lines() -> None:
 
 
 def is_shown(record: standard_logging.LogRecord) -> bool:
-    """Say whether a line of the log is one for the user."""
+    """Return whether a log record is meant for the user."""
     if record.pathname.startswith(PACKAGE):
         return True
     unawaited = record.name == "asyncio" and "exception was never retrieved" in record.getMessage()

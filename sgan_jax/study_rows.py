@@ -1,4 +1,4 @@
-"""The rows of the study's table (docs/STUDY.md): what each is, and how it is trained."""
+"""The rows of the study's table (docs/STUDY.md): their titles, methods and settings."""
 
 from typing import Any, NamedTuple
 
@@ -9,8 +9,8 @@ class Row(NamedTuple):
     Attributes:
       title: in the tables.
       method: `config.method`.
-      steps: that 20 minutes of one core hold (benchmarks/method_steps.py).
-      settings: of its own, by their dotted names.
+      steps: as many as fit into 20 minutes on one core (benchmarks/method_steps.py).
+      settings: the row's own, by dotted name, beside those of configs/study.py.
     """
 
     title: str
@@ -32,8 +32,8 @@ _RELEASED = _GENERATOR | {
     "data.intensity_offset": 1e-3,
 }
 _MOMENTUM = {"consistency.momentum": 0.99}
-# Steps of 16.6 minutes: the 20 000 crystals and their patterns take 3.4 minutes of a core.
-# The table is of the cell's own labelled crystals: the package's has seen those of the test part.
+# Steps for 16.6 minutes: the 20 000 crystals and their patterns take 3.4 minutes on one core.
+# The table of statistics is that of the labelled crystals: the package's has seen the test part.
 _SYNTHETIC = {
     "data.source": "cif+synthetic:20000",
     "data.made": "labelled",

@@ -1,11 +1,11 @@
-"""Where data sets and compiled programs are kept that any run of this user may find again."""
+"""The cache folder of the data sets and compiled programs that all runs of a user share."""
 
 import os
 import pathlib
 
 
 def folder() -> pathlib.Path:
-    """Return the user's cache folder of this program."""
+    """Return this program's cache folder of the user."""
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(base) / "sgan_jax"
 

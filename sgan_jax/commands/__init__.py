@@ -1,1 +1,1 @@
-"""The command line's modes: from flags to calls of the rooms, and nothing else."""
+"""The command line's flags and modes: each mode only calls the other packages."""

@@ -1,4 +1,4 @@
-"""The command line's flags, and what is found wrong with them before anything is loaded."""
+"""The command line's flags, and their checks before anything slow is imported."""
 
 import importlib.util
 import pathlib
@@ -118,22 +118,22 @@ NUM_PROCESSES = flags.DEFINE_integer(
 
 
 def parse(argv: list[str]) -> list[str]:
-    """Parse the flags; a wrong one ends the program with one line."""
+    """Parse the flags; exit with a one-line message if one is invalid."""
     try:
         _check_setting_names(argv)
         return flags.FLAGS(argv)
-    except OSError as error:  # a config file that does not exist, and a --config.NAME beside it
+    except OSError as error:  # a --config.NAME with a config file that does not exist
         sys.exit(f"error: {' '.join(str(error).split())}")
-    except KeyError as error:  # of configs/measured.py:NAME
+    except KeyError as error:  # an unknown NAME in configs/measured.py:NAME
         known = "is no experiment of the configuration file, whose first lines name them"
         sys.exit(f"error: {error} {known}")
     except (flags.Error, AttributeError, TypeError, ValueError) as error:
-        # ml_collections puts a traceback into its messages; the reason is the last line.
+        # ml_collections includes a traceback in its messages; the reason is the last line.
         sys.exit(f"error: {str(error).strip().splitlines()[-1]} (--help lists the flags)")
 
 
 def check(argv: list[str]) -> None:
-    """Raise ValueError for arguments that are no flags, and for flags of another mode."""
+    """Raise ValueError for arguments that are not flags, and for flags of another mode."""
     if len(argv) > 1:
         raise ValueError(
             f"{argv[1]!r} is not a flag; flags look like --workdir=runs/demo, and a pattern of "
@@ -157,7 +157,7 @@ def check(argv: list[str]) -> None:
 
 
 def required_config() -> ml_collections.ConfigDict:
-    """Return the checked configuration of a command that needs one."""
+    """Return the validated configuration; raise ValueError if the command line names none."""
     config = given_config()
     if config is None:
         raise ValueError("--config is missing; use one of configs/, e.g. --config=configs/demo.py")
@@ -165,18 +165,18 @@ def required_config() -> ml_collections.ConfigDict:
 
 
 def given_config() -> ml_collections.ConfigDict | None:
-    """Return the checked configuration of the command line, None where it names none."""
+    """Return the validated configuration of the command line, or None if it names none."""
     if CONFIG.value is None:
         return None
     path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
-    if not pathlib.Path(path).is_file():  # config_flags says so only later, with a traceback
+    if not pathlib.Path(path).is_file():  # config_flags reports it only later, with a traceback
         raise ValueError(f"--config: {path} does not exist; use one of configs/")
     configuration.validate(CONFIG.value)
     return CONFIG.value
 
 
 def workdir() -> pathlib.Path:
-    """Return --workdir, or runs/<config file's stem>, with _<method> where the command names one.
+    """Return --workdir, or runs/<config file's stem>, with _<method> if the command names one.
 
     Raises:
       ValueError: neither is given.
@@ -190,7 +190,7 @@ def workdir() -> pathlib.Path:
 
 
 def _check_setting_names(argv: list[str]) -> None:
-    """Raise ValueError for a --config.NAME that does not exist, saying which do."""
+    """Raise ValueError for a --config.NAME that does not exist, listing those that do."""
     known = configuration.flatten(configuration.base("bl", 5, "sgan"))
     for argument in argv:
         match = re.match(r"--?config\.([\w.]+)", argument)

@@ -1,4 +1,4 @@
-"""The mode predict: answers for measured patterns, on the terminal, in a file and as pages."""
+"""The mode predict: predictions for measured patterns, on the terminal, in a file and as pages."""
 
 import contextlib
 import functools
@@ -22,7 +22,7 @@ NO_PAGES = "none"
 
 
 def predict() -> int:
-    """Answer for every pattern of --input; return the exit status, 1 where none has an answer."""
+    """Predict for every pattern of --input; return the exit status, 1 if none has an answer."""
     files = inputs.find(
         options.INPUT.value or [], options.WAVELENGTH.value or [], options.INSTRUMENT.value or []
     )
@@ -47,7 +47,7 @@ def _answer(
     result: pathlib.Path | None,
     workers: processes.Workers,
 ) -> list[dict[str, Any]]:
-    """Show the answers on the terminal and as pages; return what --output says of each."""
+    """Show the answers on the terminal and as pages; return the entries of --output."""
     from sgan_jax.answers import loading, pages, predicting
     from sgan_jax.training import compiler
 
@@ -73,7 +73,7 @@ def _answer(
         disable=len(files) < 2,
         mininterval=0.1 if sys.stderr.isatty() else 30,
     )
-    # A bar that is being drawn has to make room; one in a log would be drawn anew each time.
+    # On a terminal the bar must be cleared first; in a log that would draw it anew each time.
     tell = functools.partial(progress.write, file=sys.stdout) if sys.stderr.isatty() else print
     with contextlib.closing(progress):
         for found in progress:
@@ -88,10 +88,10 @@ def _answer(
 
 
 def _models() -> list[str]:
-    """Return what to load: the run in --workdir, or what --checkpoint says; [] for the package's.
+    """Return the models to load: that of --workdir or those of --checkpoint; [] for the package's.
 
     Raises:
-      ValueError: both are given, or two models that are not one of lattices and one of groups.
+      ValueError: both are given, or --checkpoint names several models other than bl,sg.
     """
     given = options.CHECKPOINT.value
     if options.WORKDIR.value:
@@ -106,7 +106,7 @@ def _models() -> list[str]:
 
 
 def _packaged() -> list[str]:
-    """Return the models of the package, or raise ValueError that says how to train one."""
+    """Return the models in the package, or raise ValueError that says how to train one."""
     models = [name for name in PACKAGED if name in packaged.names()]
     if not models:
         raise ValueError(
@@ -117,7 +117,7 @@ def _packaged() -> list[str]:
 
 
 def _pages_folder(result: pathlib.Path | None) -> pathlib.Path | None:
-    """Return where the pages go, None where none are asked for."""
+    """Return the folder of the pages, or None for --pages=none."""
     if options.PAGES.value:
         return None if options.PAGES.value == NO_PAGES else pathlib.Path(options.PAGES.value)
     if result:

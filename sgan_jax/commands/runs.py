@@ -1,6 +1,6 @@
-"""The modes about data sets and runs: train, build, inspect, evaluate, robustness, compare.
+"""The modes for data sets and runs: train, build, inspect, evaluate, robustness, compare.
 
-What they call is imported when it is: jax takes seconds, and a mistake in the flags is told before.
+They import what they call late: jax takes seconds, and errors in the flags are reported before.
 """
 
 import pathlib
@@ -27,7 +27,7 @@ def train(stop: shutdown.Shutdown) -> None:
 
 
 def build() -> None:
-    """Build the data set of the configuration, or go on with it."""
+    """Build the data set of the configuration, or resume its build."""
     config, beam_options = options.required_config(), options.BEAM_PIPELINE_OPTIONS.value
     from sgan_jax.training import experiment, hosts
 
@@ -54,7 +54,7 @@ def inspect() -> None:
 
 
 def evaluate() -> None:
-    """Evaluate the run in the workdir, by the configuration saved there."""
+    """Evaluate the run in the workdir with the configuration saved there."""
     workdir = options.workdir()
     config = _saved_config(workdir)
     from sgan_jax.evaluation import evaluate
@@ -66,7 +66,7 @@ def evaluate() -> None:
 
 
 def robustness() -> None:
-    """Measure how the run in the workdir stands what is not ideal; write its report anew."""
+    """Measure the accuracy of the run in the workdir on perturbed patterns; update its report."""
     workdir = options.workdir()
     config = _saved_config(workdir)
     from sgan_jax.answers import loading
@@ -100,7 +100,7 @@ def compare() -> None:
 
 
 def _saved_config(workdir: pathlib.Path) -> ml_collections.ConfigDict:
-    """Return the configuration of the run in a workdir, which one on the command line must equal.
+    """Return the configuration of the run in a workdir; one on the command line must match it.
 
     Raises:
       ValueError: there is no run, or it was trained with another configuration.

@@ -1,1 +1,1 @@
-"""How a crystal becomes a pattern."""
+"""From a crystal and an instrument to a powder pattern."""

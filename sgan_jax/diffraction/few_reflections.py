@@ -1,4 +1,4 @@
-"""A crystal's reflections in so many numbers and no more: all, or the close ones put together."""
+"""Limit the number of a crystal's reflections by merging close ones."""
 
 import numpy as np
 
@@ -8,34 +8,35 @@ def merge(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return at most `limit` reflections that make nearly the same pattern.
 
-    Neighbours become one, with their common strength and its centre of gravity in ln d (which is
-    what a step in 2θ is, but for tan θ), the pairs that this harms least first. A pair at distance
-    Δ of strengths a and b has the second moment Δ² ab / (a + b), which is all that is lost of it.
+    Two neighbours are replaced by one at their centre of gravity in ln d (a step in ln d is one in
+    2θ up to the factor tan θ), with the sum of their strengths; the pairs that this changes least
+    come first. A pair of strengths a and b at distance Δ loses its second moment Δ² ab / (a + b).
+    Reflections of strength 0 are dropped.
 
     Args:
-        d: d-spacings [n], falling.
+        d: d-spacings [n], in descending order.
         strength: multiplicity·|F|² [n].
         limit: above 0.
 
     Returns:
-        d, strength [m], and which of the n is the strongest of each, int64 [m].
+        d, strength [m], and the index, among the n, of the strongest member of each, int64 [m].
     """
-    # In numbers that the Lorentz factor and the widths leave comparable: 1 / sin²θ is d².
+    # The loss is weighted with the Lorentz factor: 1 / sin²θ is proportional to d².
     kept = np.flatnonzero(strength > 0.0)
     log_d, total = np.log(d[kept]), strength[kept].astype(np.float64)
     strongest, peak = kept, total.copy()
     while len(total) > limit:
         first, second = total[:-1], total[1:]
         gap = log_d[:-1] - log_d[1:]
-        # The highest 2θ have the widest peaks: in units of the width, as good as constant in ln d.
+        # Peaks are widest at the highest 2θ: the width is nearly constant in ln d.
         lost = np.exp(2.0 * log_d[:-1]) * gap**2 * first * second / (first + second)
-        # Pairs that harm least, none of which shares a member with another.
+        # Pairs with the smallest loss, none of which shares a member with another.
         padded = np.concatenate([[np.inf], lost, [np.inf]])
         alone = (lost < padded[:-2]) & (lost <= padded[2:])
         candidates = np.flatnonzero(alone)
         surplus = len(total) - limit
         order = np.argsort(lost[candidates], kind="stable")
-        # Not all at once: a merged pair may harm less with the next than others do alone.
+        # Not all at once: merging a merged pair with the next may cost less than another pair.
         chosen = candidates[order[: min(surplus, max(1, len(candidates) // 2))]]
         weight = total[chosen] + total[chosen + 1]
         log_d[chosen] = (

@@ -1,7 +1,7 @@
 """The instrument: wavelength, 2θ grid and resolution, and the named presets.
 
-Constant-wavelength neutron powder diffractometers, described by numbers that any instrument
-scientist has at hand. Widths are full widths at half maximum in degrees of 2θ.
+Constant-wavelength neutron powder diffractometers, described by the usual profile parameters.
+Widths are full widths at half maximum in degrees of 2θ.
 """
 
 import dataclasses
@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 
-# What a pattern holds, of its maximum, where it was not measured. Not 0: over a range of exact
-# zeros each LayerNorm of an untrained network multiplies the gradient by 1 / sqrt(its eps), to 1e7
-# times what it should be. (The released program adds 1e-3 to all.)
+# The value of a pattern, relative to its maximum, where it was not measured. Not 0: over a range
+# of exact zeros each LayerNorm of an untrained network multiplies the gradient by 1 / sqrt(eps), so
+# that it grows to 1e7 times what it should be. (The released program adds 1e-3 to all points.)
 MISSING = 1e-3
-LEAST = 1e-4  # and nowhere less, once a background was taken away, for the same reason
+LEAST = 1e-4  # lower limit of a pattern after background subtraction, for the same reason
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Instrument:
     """A constant-wavelength powder diffractometer.
 
     Attributes:
-        name: what messages and data sets call it.
+        name: used in messages and data sets.
         wavelength_angstrom: λ.
-        two_theta_start_deg, two_theta_step_deg, points: the grid that patterns are given on.
+        two_theta_start_deg, two_theta_step_deg, points: the grid of its patterns.
         u, v, w: Gaussian FWHM² = u tan²θ + v tanθ + w, degrees² (Caglioti, Paoletti & Ricci 1958).
         x, y: Lorentzian FWHM = x / cosθ + y tanθ, degrees.
         s_over_l, h_over_l: half heights of the sample and of the detector slit over the distance
@@ -82,11 +82,11 @@ class Instrument:
 
     @property
     def centre_range_deg(self) -> tuple[float, float]:
-        """First and last 2θ of the reflections that a pattern holds.
+        """First and last 2θ of the reflections in a pattern.
 
-        Peaks centred up to three of their widths outside the grid reach into it and belong to the
-        pattern; the width is that at the grid's end. Within 2° of 0 and 180° there are none: the
-        Lorentz factor and the widths diverge there.
+        Peaks centred up to three widths outside the grid reach into it and belong to the pattern;
+        the width is that at the end of the grid. Outside the grid none within 2° of 0 or 180° are
+        included: the Lorentz factor and the widths diverge there.
         """
         first, last = self.two_theta_start_deg, self.two_theta_end_deg
         gaussian, lorentzian = self.widths_deg(np.array([first, last]))
@@ -98,7 +98,7 @@ class Instrument:
 
     @property
     def d_min_angstrom(self) -> float:
-        """The smallest d-spacing that a pattern holds."""
+        """The smallest d-spacing in a pattern."""
         return self.wavelength_angstrom / (
             2.0 * math.sin(math.radians(self.centre_range_deg[1] / 2.0))
         )
@@ -120,20 +120,20 @@ _GSAS = 8.0 * math.log(2.0) / 100.0**2
 
 
 # Fitted to the widths, Lorentzian fractions and asymmetry measured on the paper's published
-# patterns (TOPAS): every width within 0.5 %, η within 0.01. A fit of the widths that leaves the
-# axial divergence out gives U 0.3212, V -0.0499, W 0.0276, X 0.0382, the same widths above 45° 2θ;
-# below, adding the tail to those counts it twice (FWHM 0.236° instead of 0.201° at 24.7°).
+# patterns (TOPAS): every width within 0.5 %, η within 0.01. A fit of the widths without axial
+# divergence gives U 0.3212, V -0.0499, W 0.0276, X 0.0382, and the same widths above 45° 2θ; below,
+# adding axial divergence to these would count it twice (FWHM 0.236° instead of 0.201° at 24.7°).
 _NIST2022 = Instrument(
     "nist2022", 2.079, u=0.3, v=0.0, w=0.0031, x=0.038, s_over_l=0.0404, h_over_l=0.0404
 )
 
-# The numbers of the others are those of the instruments' GSAS parameter files; where a file states
-# no Lorentzian width or axial divergence there is none here.
+# The other presets are taken from the instruments' GSAS parameter files; if a file gives no
+# Lorentzian width or axial divergence, the preset has none.
 PRESETS: dict[str, Instrument] = {
     instrument.name: instrument
     for instrument in (
         _NIST2022,
-        # The paper's patterns are of this instrument: same resolution, NIST's stated wavelength.
+        # The instrument of the paper's patterns: same resolution, with NIST's stated wavelength.
         dataclasses.replace(_NIST2022, name="bt1_ge311", wavelength_angstrom=2.0783),
         Instrument(
             "bt1_cu311",

@@ -1,14 +1,14 @@
 """Peak shapes of many instruments as matrices, for `render`: made once, in float64.
 
-A pattern is (intensities dealt out to nodes) @ (shape of a peak at each node, on the grid). Shapes
-between nodes are cubic splines of the position, so the matrix holds spline coefficients. It is a
-band, kept as dense blocks of 64 grid points and the nodes that reach them; what it leaves out, the
-Lorentzian tails far from the peaks, is smooth and goes through a second matrix on coarse nodes.
+A pattern is (intensities distributed over nodes) @ (shape of a peak at each node, on the grid).
+Between nodes shapes are cubic splines of the position, so the matrix holds spline coefficients. It
+is banded, stored as dense blocks of 64 grid points and the nodes that reach them; what it omits,
+the Lorentzian tails far from the peaks, is smooth and goes through a second matrix on coarse nodes.
 
-The grid is the model's. A pattern of another wavelength λm is brought there as `measured.regrid`
-does it: sinθ λm / λ is measured where the grid has sinθ, intensities at equal d stay in proportion,
-peaks that are narrower than the grid's instrument makes them are widened to that, and what the
-instrument does not reach is not inside.
+The grid is the model's. A pattern of another wavelength λm is mapped to it as in `measured.regrid`:
+sinθ on the grid is sinθ λm / λ on the instrument, intensities at equal d stay in proportion, peaks
+narrower than those of the grid's instrument are widened to these, and what the instrument does not
+reach is not inside.
 """
 
 import concurrent.futures
@@ -25,14 +25,14 @@ from sgan_jax.diffraction.instrument import Instrument
 from sgan_jax.diffraction.peak_nodes import COARSE, Nodes
 
 _BLOCK = 64  # points of the grid
-_NEAR_WIDTHS, _FADE_WIDTHS = 2.0, 5.0  # a peak's own, then the grid's, over which it fades
-_POINTS_PER_WIDTH = 4.0  # of the axial divergence's integral: an error of 1e-5
-_MARGIN = 4  # nodes over which the splines of zeros fade
-_BEYOND_DEG = 0.5  # past the last reflection, where shapes stay what they are
+_NEAR_WIDTHS, _FADE_WIDTHS = 2.0, 5.0  # in widths of the peak; then of the grid's, to fade out
+_POINTS_PER_WIDTH = 4.0  # of the axial-divergence integral: an error of 1e-5
+_MARGIN = 4  # nodes beyond the reach of peaks, over which spline coefficients decay
+_BEYOND_DEG = 0.5  # beyond the last reflection, from where on shapes stay the same
 
 
 class Block(NamedTuple):
-    """Points of the grid, and the nodes and coarse nodes whose peaks reach them; all half open."""
+    """Ranges of grid points and of the nodes and coarse nodes that reach them, all half-open."""
 
     points: tuple[int, int]
     nodes: tuple[int, int]
@@ -45,7 +45,7 @@ class Layout:
 
     Attributes:
         wavelength_angstrom: of the grid.
-        nodes: where shapes are known.
+        nodes: positions at which shapes are known.
         blocks: of the grid, in its order.
     """
 
@@ -61,8 +61,8 @@ class Bank(NamedTuple):
         wavelength_angstrom: float32 [N].
         sine_limits: float32 [N, 2], of sinθ at the instrument's wavelength: first and last
             reflection of a pattern.
-        inside: bool [N, points], where the instrument measures.
-        near: of each block, float32 [N, its nodes and then its coarse nodes, its points].
+        inside: bool [N, points], True where the instrument measures.
+        near: for each block, float32 [N, its nodes followed by its coarse nodes, its points].
         far: float32 [N, coarse, coarse], from peaks to their tails.
     """
 
@@ -74,7 +74,7 @@ class Bank(NamedTuple):
 
 
 def make_bank(instruments: Sequence[Instrument], grid: Instrument) -> tuple[Layout, Bank]:
-    """Return instruments' peak shapes on the grid of another instrument, or of the same."""
+    """Return the peak shapes of the instruments on the grid of another, or of one of them."""
     angles = np.linspace(grid.two_theta_start_deg, grid.two_theta_end_deg, 500)
     mapped = [_Mapped(instrument, grid) for instrument in instruments]
     nodes = peak_nodes.make_nodes(angles, [one.fwhm_on_grid(angles) for one in mapped])
@@ -93,7 +93,7 @@ def make_bank(instruments: Sequence[Instrument], grid: Instrument) -> tuple[Layo
 
 
 class _Mapped:
-    """An instrument seen from the grid of another; angles are the instrument's own but for grid."""
+    """An instrument mapped to the grid of another; angles are its own unless named `grid`."""
 
     def __init__(self, instrument: Instrument, grid: Instrument) -> None:
         self._instrument, self._grid = instrument, grid
@@ -112,23 +112,23 @@ class _Mapped:
         )
 
     def angle_deg(self, grid_sine: np.ndarray) -> np.ndarray:
-        """Return the instrument's 2θ of sinθ on the grid; its last for what it cannot reach."""
+        """Return the instrument's 2θ for sinθ on the grid; its last 2θ beyond its reach."""
         return 2.0 * np.degrees(np.arcsin(np.minimum(grid_sine * self._ratio, self._steepest)))
 
     def shape_of(self, two_theta_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return FWHM and Lorentzian fraction of peaks, widened to those of the grid."""
+        """Return FWHM and Lorentzian fraction of peaks, widened to the grid's if narrower."""
         gaussian, lorentzian = self._instrument.widths_deg(two_theta_deg)
         fwhm, _ = peak_shape.pseudo_voigt_parameters(gaussian, lorentzian)
         missing = np.maximum(self._wanted(two_theta_deg) ** 2 - fwhm**2, 0.0)
         return peak_shape.pseudo_voigt_parameters(np.sqrt(gaussian**2 + missing), lorentzian)
 
     def fade_deg(self, two_theta_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return between which distances from peaks their near parts fade out."""
+        """Return the distances from peaks at which their near parts begin and end to fade out."""
         begin = _NEAR_WIDTHS * self.shape_of(two_theta_deg)[0]
         return begin, begin + _FADE_WIDTHS * self._wanted(two_theta_deg)
 
     def fwhm_on_grid(self, grid_two_theta_deg: np.ndarray) -> np.ndarray:
-        """Return the FWHM that the grid shows; where the instrument has none, the grid's own."""
+        """Return the FWHM on the grid; beyond the instrument's reach, the grid's own."""
         sine = np.sin(np.radians(grid_two_theta_deg) / 2.0)
         fwhm, _ = self.shape_of(self.angle_deg(sine))
         own, _ = peak_shape.pseudo_voigt_parameters(*self._grid.widths_deg(grid_two_theta_deg))
@@ -137,7 +137,7 @@ class _Mapped:
         return np.where(reached, fwhm * stretch / self._ratio, own)
 
     def _wanted(self, two_theta_deg: np.ndarray) -> np.ndarray:
-        """Return the FWHM with which the grid's own instrument would show peaks, mapped back."""
+        """Return the FWHM of the grid's own instrument, mapped to the angles of this one."""
         sine = np.sin(np.radians(two_theta_deg) / 2.0)
         on_grid = np.minimum(sine / self._ratio, self._grid_steepest)
         own, _ = peak_shape.pseudo_voigt_parameters(
@@ -147,13 +147,13 @@ class _Mapped:
 
 
 def _make_blocks(mapped: list[_Mapped], nodes: Nodes, grid: Instrument) -> tuple[Block, ...]:
-    """Cut the grid into blocks, each with the nodes that reach it on any of the instruments."""
+    """Cut the grid into blocks, each with the nodes that reach it on any instrument."""
     sine = np.minimum(nodes.sine(np.arange(nodes.count)), 1.0)
     reaches = []
     for one in mapped:
         centre = one.angle_deg(sine)
         left, right = peak_shape.reach_deg(centre, one.fade_deg(centre)[1], one.axial)
-        # Beyond the last angle the centres stand still; the margin holds the few that are used.
+        # Beyond the last angle the centres stay the same; the margin covers the few that are used.
         beyond = np.diff(centre, prepend=0.0) <= 0.0
         reaches.append((centre - left, np.where(beyond, -np.inf, centre + right)))
     at = nodes.position(np.sin(np.radians(grid.two_theta_deg) / 2.0)) / COARSE
@@ -167,7 +167,7 @@ def _make_blocks(mapped: list[_Mapped], nodes: Nodes, grid: Instrument) -> tuple
             if one.inside[begin:end].any() and len(where):
                 first, last = min(first, where[0]), max(last, where[-1] + 1)
         window = (max(int(first) - _MARGIN, 0), min(int(last) + _MARGIN, nodes.count))
-        coarse = (int(at[begin]), int(at[end - 1]) + 4)  # of four around each; the first is -1
+        coarse = (int(at[begin]), int(at[end - 1]) + 4)  # four around each point, from node -1
         blocks.append(Block((begin, end), window if last else (0, 0), coarse))
     return tuple(blocks)
 
@@ -188,7 +188,7 @@ def _from_coarse(
 
 
 def lagrange(x: np.ndarray) -> np.ndarray:
-    """Return the weights [4, ...] of values at -1, 0, 1, 2 that give the cubic's at x, 0 to 1."""
+    """Return the weights [4, ...] of values at -1, 0, 1, 2 for cubic interpolation at x, 0 to 1."""
     return np.stack(
         [
             -x * (x - 1.0) * (x - 2.0) / 6.0,
@@ -202,7 +202,7 @@ def lagrange(x: np.ndarray) -> np.ndarray:
 def _matrices(
     one: _Mapped, nodes: Nodes, blocks: tuple[Block, ...], interpolation: tuple[np.ndarray, ...]
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the near and the far matrices of an instrument (`Bank`)."""
+    """Return the near matrices and the far matrix of an instrument (`Bank`)."""
     near = []
     for ((begin, end), (first, last), _), from_coarse in zip(blocks, interpolation, strict=True):
         splines = np.zeros((0, end - begin))
@@ -224,7 +224,7 @@ def _matrices(
 def _shapes(
     one: _Mapped, at: np.ndarray, centre_deg: np.ndarray, points_per_width: float
 ) -> np.ndarray:
-    """Return peaks of unit area; a few centres at a time, which share the number of points."""
+    """Return peaks of unit area, a few centres at a time, which share a number of points."""
     step = 32
     return np.concatenate(
         [

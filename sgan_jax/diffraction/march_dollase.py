@@ -1,4 +1,4 @@
-"""Preferred orientation of the grains of a sample (Dollase, J. Appl. Cryst. 19 (1986) 267)."""
+"""March-Dollase preferred orientation of a sample (Dollase, J. Appl. Cryst. 19 (1986) 267)."""
 
 import jax
 import jax.numpy as jnp
@@ -6,9 +6,9 @@ import numpy as np
 
 Array = jax.Array
 
-OPERATIONS = 24  # of the largest Laue group without the inversion; the others' orders divide it
+OPERATIONS = 24  # proper rotations of the largest Laue group; the others' numbers divide it
 
-# Directions that grains lie along, as hkl of the planes that the platelets or needles show.
+# Axes of preferred orientation, as hkl of the planes perpendicular to them.
 C_STAR = np.array([0, 0, 1], np.float32)
 AXES = np.array(
     [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1], [1, -1, 0]],
@@ -19,18 +19,18 @@ AXES = np.array(
 def weights(
     hkl: Array, d: Array, reciprocal_metric: Array, rotations: Array, axis: Array, r: Array
 ) -> Array:
-    """Return the factors [B, R] of intensities, 1 for r = 1.
+    """Return the factors [B, R] by which intensities change, 1 for r = 1.
 
-    The mean over a reflection's equivalents of (r² cos²α + sin²α / r)^(-3/2), with α between the
-    reflection and the axis. r below 1: platelets, whose axis lies along the scattering vector more
-    often than in a powder; above 1: needles.
+    The mean over equivalent reflections of (r² cos²α + sin²α / r)^(-3/2), with α the angle between
+    reflection and axis. r < 1: platelets, whose axis lies along the scattering vector more often
+    than in an ideal powder; r > 1: needles.
 
     Args:
       hkl: [B, R, 3], whole numbers of any type.
-      d: [B, R], Å; of the crystal before any strain.
+      d: [B, R], Å; of the unstrained crystal.
       reciprocal_metric: [B, 3, 3], Å⁻².
-      rotations: [B, 24, 3, 3], of the Laue group, one of each pair R, -R, repeated until there are
-        24; reflections turn as h R.
+      rotations: [B, 24, 3, 3], of the Laue group, one of each pair R, -R, repeated to make 24;
+        reflections transform as h R.
       axis: [B, 3], hkl of the axis.
       r: [B].
     """

@@ -1,7 +1,7 @@
-"""Positions at which the renderer knows peak shapes: evenly spaced in widths of the peaks.
+"""Positions at which the renderer has peak shapes: evenly spaced in units of the peak width.
 
-Of an instrument with Gaussian FWHM² = w + u tan²θ a step of one width in 2θ is a step of
-d sinθ / √(w + (u - w) sin²θ) in sinθ, which integrates in closed form:
+For an instrument with Gaussian FWHM² = w + u tan²θ, the number of widths in a small step of sinθ
+is 2 d(sinθ) / √(w + (u - w) sin²θ), which integrates in closed form:
 
     position(sinθ) = scale · asinh(stretch · sinθ),   stretch = √((u - w) / w)
 
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-COARSE = 8  # nodes to a coarse node, which is enough for the tails of peaks
-_NODES_PER_WIDTH = 5.5  # cubic splines between them err by 2e-4 of a Gaussian's maximum
-_FIRST_DEG, _LAST_DEG = 1.0, 179.0  # of 2θ, on the grid's wavelength
+COARSE = 8  # nodes per coarse node, enough for the tails of peaks
+_NODES_PER_WIDTH = 5.5  # error of cubic splines between them: 2e-4 of a Gaussian's maximum
+_FIRST_DEG, _LAST_DEG = 1.0, 179.0  # of 2θ, at the grid's wavelength
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +34,22 @@ class Nodes:
     count: int
 
     def position(self, sine: np.ndarray) -> np.ndarray:
-        """Return where sinθ lies between the nodes."""
+        """Return the position of sinθ, in units of nodes."""
         return self.scale * np.arcsinh(self.stretch * sine) - self.offset
 
     def sine(self, position: np.ndarray) -> np.ndarray:
-        """Return sinθ of positions; it may be above 1 at the last nodes."""
+        """Return sinθ of positions; it may exceed 1 at the last nodes."""
         return np.sinh((position + self.offset) / self.scale) / self.stretch
 
 
 def make_nodes(two_theta_deg: np.ndarray, fwhm_deg: Sequence[np.ndarray]) -> Nodes:
-    """Return the nodes for peaks of these widths [n] at `two_theta_deg` [n], of all instruments.
+    """Return nodes for instruments whose peaks have these widths [n] at `two_theta_deg` [n].
 
-    The spacing's w + u tan²θ is below all of them and, of all such, makes the fewest nodes.
+    The w + u tan²θ that sets the spacing is nowhere above any FWHM² and, of all such pairs (u, w)
+    that are tried, gives the fewest nodes.
+
+    Raises:
+        ValueError: no pair has u above w: the widths grow too little with the angle.
     """
     narrowest = np.min(fwhm_deg, axis=0) ** 2
     tan_squared = np.tan(np.radians(two_theta_deg) / 2.0) ** 2

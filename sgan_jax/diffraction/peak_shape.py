@@ -1,7 +1,7 @@
 """The exact shape of one peak: Thompson-Cox-Hastings pseudo-Voigt with axial divergence.
 
-Everything here is a direct evaluation of published formulas, as slow as that is; `profile.py` sums
-whole patterns from a table of these shapes.
+Everything here evaluates published formulas directly, which is slow; `profile.py` sums whole
+patterns from a table of these shapes.
 """
 
 import functools
@@ -43,20 +43,21 @@ def pseudo_voigt(offset: np.ndarray, fwhm: np.ndarray, eta: np.ndarray) -> np.nd
 def axial_divergence(
     two_theta_deg: np.ndarray, s_over_l: float, h_over_l: float, points: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions (degrees) and weights [n, m] that axial divergence spreads peaks over.
+    """Return the positions (degrees) and weights [n, m] over which axial divergence spreads peaks.
 
     Finger, Cox & Jephcoat, J. Appl. Cryst. 27 (1994) 892: a detector at 2φ sees at height h (over
     L) a diffraction cone of 2θ, cos 2φ = cos 2θ √(1 + h²), with a weight W(h), the trapezoid of
-    its equation 8. In h the equation's D(2φ, 2θ) d2φ is W(h) / ((1 + h²) sin 2φ) dh, smooth but
+    its equation 8. In h the equation's D(2φ, 2θ) d2φ is W(h) / ((1 + h²) sin 2φ) dh, smooth except
     for the cones that close before h reaches (S + H)/L (2θ near 0 or 180°); h = |tan 2θ| sin u
-    takes that away too: W(h) / (1 + h²) du. Below 90° positions lie left of 2θ, above on the right.
+    takes care of these: W(h) / (1 + h²) du. Positions lie to the left of 2θ below 90°, to the right
+    above.
     """
     two_theta = np.radians(two_theta_deg)[:, None]
     tan = np.abs(np.tan(two_theta))
     low, high = sorted((s_over_l, h_over_l))
     nodes, weights = gauss_legendre(points)
     positions, total = [], []
-    # Two pieces, so that the kink of W at |H - S| costs no accuracy: W = 1 and falling to 0.
+    # In two pieces, W = 1 and W falling to 0, so that its kink at |H - S| costs no accuracy.
     for begin, end in ((0.0, high - low), (high - low, high + low)):
         if begin == end:
             continue
@@ -73,7 +74,7 @@ def axial_divergence(
 
 
 def tail_length_deg(two_theta_deg: np.ndarray, s_over_l: float, h_over_l: float) -> np.ndarray:
-    """Return how far axial divergence spreads peaks, degrees; left of 2θ below 90°, right above."""
+    """Return the length of the axial tails, degrees: to the left of 2θ below 90°, right above."""
     cosine = np.cos(np.radians(two_theta_deg)) * np.hypot(1.0, s_over_l + h_over_l)
     return np.abs(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))) - two_theta_deg)
 
@@ -84,11 +85,11 @@ def peak_shapes(
     instrument: Instrument,
     points_per_width: float = 8.0,
 ) -> np.ndarray:
-    """Return the peaks of unit area, per degree, of `centre_deg` [n] at `two_theta_deg` [n, m].
+    """Return peaks of unit area, per degree, of `centre_deg` [n] at `two_theta_deg` [n, m].
 
-    The axial-divergence integral takes `points_per_width` Gauss-Legendre points to each peak width
-    of its length, in each of its two pieces. 8 leave an error of 1e-7 of the maximum (the
-    Lorentzian's poles, half a width off the axis, set the pace); 1 does four widths from the peak.
+    The axial-divergence integral uses `points_per_width` Gauss-Legendre points per peak width of
+    its length, in each of its two pieces. 8 leave an error of 1e-7 of the maximum (limited by the
+    Lorentzian's poles, half a width off the axis); 1 is enough four widths from the peak.
     """
     fwhm, eta = pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
     axial = (instrument.s_over_l, instrument.h_over_l)
@@ -103,7 +104,7 @@ def shapes_of_widths(
     axial: tuple[float, float],
     points_per_width: float = 8.0,
 ) -> np.ndarray:
-    """Return what `peak_shapes` does, of given FWHM [n] (degrees) and Lorentzian fraction [n].
+    """Return the same as `peak_shapes` for given FWHM [n] (degrees) and Lorentzian fraction [n].
 
     `axial` is (S/L, H/L).
     """
@@ -112,7 +113,7 @@ def shapes_of_widths(
         return pseudo_voigt(two_theta_deg - centre_deg[:, None], fwhm[:, None], eta[:, None])
     longest_tail = float(np.max(tail_length_deg(centre_deg, s, h) / fwhm))
     points = 8 + math.ceil(points_per_width * longest_tail)
-    rounding = max(4, 1 << (points.bit_length() - 3))  # few different numbers, each made once
+    rounding = max(4, 1 << (points.bit_length() - 3))  # few different numbers, each cached
     points = -(-points // rounding) * rounding
     position, weight = axial_divergence(centre_deg, s, h, points)
     shapes = np.zeros(np.broadcast_shapes(two_theta_deg.shape, (len(centre_deg), 1)))
@@ -125,7 +126,7 @@ def shapes_of_widths(
 def reach_deg(
     centre_deg: np.ndarray, distance_deg: np.ndarray, axial: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far peaks reach to the left and right: a distance beyond their axial tails."""
+    """Return how far peaks reach to the left and right: their axial tails plus a distance."""
     tail = tail_length_deg(centre_deg, *axial)
     left = np.where(centre_deg < 90.0, tail, 0.0)
     return distance_deg + left, distance_deg + tail - left
@@ -138,9 +139,9 @@ def near_fraction(
     begin_deg: np.ndarray,
     end_deg: np.ndarray,
 ) -> np.ndarray:
-    """Return 1 near a peak and its axial tail, 0 far away, with a smooth fall between, [n, m].
+    """Return 1 near a peak and its axial tail, 0 far away, with a smooth step between, [n, m].
 
-    It falls between the distances `begin_deg` and `end_deg` [n].
+    It falls between the distances `begin_deg` and `end_deg` [n] from the peak and its tail.
     """
     left, right = reach_deg(centre_deg, end_deg, axial)
     offset = two_theta_deg - centre_deg[:, None]
@@ -154,8 +155,8 @@ def near_fraction(
 def gauss_legendre(points: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights of Gauss-Legendre quadrature on [-1, 1].
 
-    By Newton's method on the recurrence: numpy's own takes eigenvalues, which on a busy machine
-    with a threaded LAPACK take seconds for the few hundred points of a long tail.
+    By Newton's method on the recurrence: numpy's own uses eigenvalues, which on a busy machine with
+    a threaded LAPACK take seconds for the few hundred points of a long tail.
     """
     x = -np.cos(np.pi * (np.arange(points) + 0.75) / (points + 0.5))
     for _ in range(4):

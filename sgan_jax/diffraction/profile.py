@@ -1,11 +1,11 @@
 """Reflections and an instrument -> the pattern: Lorentz factor, peaks, sum, normalisation.
 
 A peak's shape depends on its position alone, so each instrument gets, once per process, a table of
-exact shapes at a few thousand positions, about ten to a peak's width. A reflection is dealt out to
-the eight positions around it (Lagrange interpolation of the shape in the position), and the
-pattern is one product of the dealt-out intensities with the table. No peak is cut anywhere: the
-table holds a peak's near part, which fades out smoothly from 3 to 10 widths; what is left, the
-Lorentzian tails, is smooth and goes through a second, coarse table. Against the direct sum of
+exact shapes at a few thousand positions, about ten per peak width. A reflection is distributed over
+the eight positions around it (Lagrange interpolation of the shape in the position), and the pattern
+is one product of the distributed intensities with the table. No peak is truncated: the table holds
+the near part of a peak, which fades out smoothly from 3 to 10 widths; the rest, the Lorentzian
+tails, is smooth and goes through a second, coarse table. Compared to the direct sum of
 `peak_shape.peak_shapes` the error is below 1e-5 of the maximum.
 """
 
@@ -25,9 +25,9 @@ from sgan_jax.diffraction.instrument import Instrument
 SIMULATOR_VERSION = 1
 """Raised whenever the numbers of a pattern change; part of a data set's name."""
 
-_STENCIL = 8  # positions that a reflection is dealt out to
-_NODES_PER_WIDTH = 10.0  # of a Gaussian
-_NODES_PER_LORENTZIAN_WIDTH = 8.0  # added, times the Lorentzian fraction
+_STENCIL = 8  # positions over which a reflection is distributed
+_NODES_PER_WIDTH = 10.0  # for a Gaussian
+_NODES_PER_LORENTZIAN_WIDTH = 8.0  # times the Lorentzian fraction, in addition
 _FAR_NODES_PER_WIDTH = 1.5
 _FADE_WIDTHS = (3.0, 10.0)  # the near part fades out between these distances from its peak
 _BLOCK = 64  # positions whose shapes share one window of the grid
@@ -41,10 +41,10 @@ class Pattern(NamedTuple):
 
 
 def simulate(crystal: Crystal, instrument: str | Instrument = "nist2022") -> Pattern:
-    """Return the powder pattern of a crystal on an instrument, or on the preset of that name.
+    """Return the powder pattern of a crystal on an instrument, given itself or by preset name.
 
     Raises:
-        ValueError: the crystal reflects nothing in the instrument's range, or the preset or a
+        ValueError: the crystal has no reflection in the instrument's range, or the preset or a
             scattering length is unknown.
     """
     chosen = instruments.instrument(instrument)
@@ -72,7 +72,7 @@ def intensity_pattern(
     Args:
         d_angstrom: d-spacings [n]; those outside `instrument.centre_range_deg` are left out.
         multiplied_f_squared: multiplicity·|F|² [n], on any scale.
-        instrument: where it is measured.
+        instrument: with the grid of the pattern.
 
     Raises:
         ValueError: no reflection on the grid has any intensity.
@@ -98,15 +98,15 @@ class _Nodes:
     """Positions on the 2θ axis, and Lagrange interpolation between them."""
 
     position: np.ndarray  # [n], ascending
-    denominator: np.ndarray  # [n - 7, 8]: Π over m ≠ j of (position j - position m), per stencil
+    denominator: np.ndarray  # [n - 7, 8]: per stencil, Π over m ≠ j of (position j - position m)
 
     def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the nodes [k, 8] around each x [k], and their Lagrange weights."""
+        """Return the indices [k, 8] of the nodes around each x [k], and their Lagrange weights."""
         begin = np.searchsorted(self.position, x) - _STENCIL // 2
         begin = np.clip(begin, 0, len(self.position) - _STENCIL)
         index = begin[:, None] + np.arange(_STENCIL)
         offset = x[:, None] - self.position[index]
-        # Products of all other offsets, from both sides: exact where x falls on a node.
+        # Products of all other offsets, from both sides: exact even if x is on a node.
         left, right = np.ones_like(offset), np.ones_like(offset)
         np.multiply.accumulate(offset[:, :-1], axis=1, out=left[:, 1:])
         right[:, :-1] = np.multiply.accumulate(offset[:, :0:-1], axis=1)[:, ::-1]
@@ -116,7 +116,7 @@ class _Nodes:
 def _make_nodes(
     instrument: Instrument, density: Callable[[np.ndarray, Instrument], np.ndarray]
 ) -> _Nodes:
-    """Place nodes over all positions that reflections may have, so many to a degree."""
+    """Place nodes over all positions that reflections may have, `density` per degree."""
     fine = np.linspace(*instrument.centre_range_deg, 20_001)
     per_degree = density(fine, instrument)
     count = np.concatenate(
@@ -131,11 +131,11 @@ def _make_nodes(
 
 def _near_density(two_theta_deg: np.ndarray, instrument: Instrument) -> np.ndarray:
     fwhm, eta = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(two_theta_deg))
-    # Where cones close before they reach the end of the detector, the shape changes faster.
+    # Where cones close before they reach the end of the detector, shapes change faster.
     closing = np.degrees(np.arctan(instrument.s_over_l + instrument.h_over_l))
     to_the_beam = np.minimum(two_theta_deg, 180.0 - two_theta_deg)
     faster = 1.0 + 1.5 / (1.0 + (to_the_beam / (1.2 * closing + 1e-9)) ** 16)
-    # A Lorentzian's top is sharper than a Gaussian's of the same width.
+    # A Lorentzian has a sharper top than a Gaussian of the same width.
     return faster * (_NODES_PER_WIDTH + _NODES_PER_LORENTZIAN_WIDTH * eta) / fwhm
 
 
@@ -146,7 +146,7 @@ def _far_density(two_theta_deg: np.ndarray, instrument: Instrument) -> np.ndarra
 
 @dataclasses.dataclass(frozen=True)
 class _ShapeTable:
-    """The exact shapes of one instrument's peaks; see the file's docstring."""
+    """The exact shapes of one instrument's peaks; see the module's docstring."""
 
     points: int
     d_min_angstrom: float
@@ -216,7 +216,7 @@ def _reach_deg(centre_deg: np.ndarray, instrument: Instrument) -> tuple[np.ndarr
 def _near_fraction(
     two_theta_deg: np.ndarray, centre_deg: np.ndarray, instrument: Instrument
 ) -> np.ndarray:
-    """Return 1 near a peak and its axial tail, 0 far away, with a smooth fall between, [n, m]."""
+    """Return 1 near a peak and its axial tail, 0 far away, with a smooth step between, [n, m]."""
     fwhm, _ = peak_shape.pseudo_voigt_parameters(*instrument.widths_deg(centre_deg))
     axial = (instrument.s_over_l, instrument.h_over_l)
     begin, end = _FADE_WIDTHS

@@ -1,16 +1,16 @@
-"""Instruments as there might be ones: the presets' resolutions at any usual wavelength."""
+"""Random but realistic instruments: the presets' resolutions at any usual wavelength."""
 
 import numpy as np
 
 from sgan_jax.diffraction.instrument import PRESETS, Instrument
 
 STEP_DEG = 0.05
-_FIRST_DEG = (3.0, 12.0)  # where patterns begin
-_LAST_DEG = (115.0, 160.0)  # and end
-# Presets of peaks as wide as those of the usual grid, nist2022's: they are drawn half as often as
-# the others, of which there is more to learn.
+_FIRST_DEG = (3.0, 12.0)  # range of the first 2θ
+_LAST_DEG = (115.0, 160.0)  # range of the last 2θ
+# Presets with peaks as wide as those of the usual grid, nist2022's: they are drawn half as often as
+# the others, from which there is more to learn.
 _LIKE_THE_GRID = ("nist2022", "bt1_ge311", "hb2a")
-_LORENTZIAN = (0.0, 0.06)  # of x, degrees: grains of 0.1 µm and more
+_LORENTZIAN = (0.0, 0.06)  # range of x, degrees: grains of 0.1 µm and larger
 
 
 def random_instruments(
@@ -21,14 +21,14 @@ def random_instruments(
     wavelength_range_angstrom: tuple[float, float],
     axial_divergence: float,
 ) -> list[Instrument]:
-    """Return so many instruments; the first ones of a larger number are the same.
+    """Return `count` random instruments; a larger count begins with the same ones.
 
     Args:
-        count: of them.
-        seed: another seed, other instruments.
-        resolution: a preset's widths are taken times exp ±resolution.
-        wavelength_range_angstrom: least and greatest, uniform.
-        axial_divergence: S/L and H/L are uniform in 0 to this.
+        count: number of instruments.
+        seed: different seeds give different instruments.
+        resolution: a preset's Gaussian widths are scaled by exp(t), t uniform in ±resolution.
+        wavelength_range_angstrom: lowest and highest; uniform between them.
+        axial_divergence: S/L and H/L are uniform from 0 to this.
     """
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 7])))
     presets = list(PRESETS.values())

@@ -1,7 +1,7 @@
-"""What a cell's symmetry operations say about its reflections; worked out once per group.
+"""What follows for a cell's reflections from its symmetry operations; derived once per group.
 
-Unique reflections, multiplicities, absences and the atoms that a structure factor needs, all from
-the operations themselves: any setting, any origin, tabulated or not.
+Unique reflections, multiplicities, systematic absences and the atoms that a structure factor needs,
+all from the operations themselves: for any setting and origin, tabulated or not.
 """
 
 import functools
@@ -10,11 +10,11 @@ import numpy as np
 
 from sgan_jax.crystals import operations
 
-# Base of the numbers that order reflections: h M² + k M + l. Exact in float64 for |h| < 8000.
+# M in h M² + k M + l, the numbers that order reflections. Exact in float64 for |h| < 8000.
 _BASE = 2.0**14
 
-# h·t of a reflection that an operation maps on itself is a multiple of 1/6 or 1/4 exactly; this
-# only absorbs translations given to three or four digits (0.333).
+# If an operation maps a reflection onto itself, h·t is exactly a multiple of 1/6 or 1/4; this only
+# absorbs translations given to three or four digits (0.333).
 _PHASE_TOLERANCE = 0.05
 
 
@@ -23,10 +23,10 @@ class ReciprocalGroup:
 
     Attributes:
         centrings: number of lattice points in the cell.
-        points_each: points of the reciprocal lattice to one unique reflection, on average.
-        inversion_centre: [3], or None where the group has none.
-        proper_rotations: int8 [m, 3, 3], the Laue group's of determinant 1, that is one of each
-            pair R, -R; equivalent reflections are h R.
+        points_each: average number of reciprocal-lattice points per unique reflection.
+        inversion_centre: [3], or None if the group has none.
+        proper_rotations: int8 [m, 3, 3], those of the Laue group with determinant 1, that is one of
+            each pair R, -R; equivalent reflections are h R.
         lowest_is_zero: (k, l): whether unique reflections have k >= 0, l >= 0; h >= 0 always.
     """
 
@@ -40,8 +40,8 @@ class ReciprocalGroup:
         self.inversion_centre = translations[inversions[0]] / 2.0 if len(inversions) else None
         self._centring_vectors = translations[self._pure & _moves(translations)]
 
-        # The Laue group acts on reflections as h' = h R; of equivalent ones the largest, in the
-        # order of h M² + k M + l, is the unique one: h·(1 - R)(M², M, 1) >= 0 for every R.
+        # The Laue group acts on reflections as h' = h R. The representative of equivalent ones is
+        # that with the largest h M² + k M + l: h·(1 - R)(M², M, 1) >= 0 for every R.
         laue = np.unique(np.concatenate((rotations, -rotations)), axis=0)
         order = np.array([_BASE**2, _BASE, 1.0])
         self._laue_order = len(laue)
@@ -53,8 +53,8 @@ class ReciprocalGroup:
             for axis in (1, 2)
         )
 
-        # Only operations with a translation can extinguish; one of each rotation is enough, as the
-        # centring has been dealt with.
+        # Only operations with a translation cause absences; one per rotation is enough, as those of
+        # the centring are treated apart.
         column = {rotation.tobytes(): i for i, rotation in enumerate(laue)}
         checked: dict[int, int] = {}
         for operation in np.flatnonzero(_moves(translations) & ~self._pure).tolist():
@@ -66,7 +66,7 @@ class ReciprocalGroup:
     def unique(self, hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which of hkl, float64 [n, 3], are unique and present: indices and multiplicities.
 
-        The multiplicity counts equivalents under the Laue group, Friedel mates among them.
+        The multiplicity is the number of equivalents under the Laue group, Friedel mates included.
         """
         index = np.arange(len(hkl))
         if len(self._centring_vectors):
@@ -84,16 +84,16 @@ class ReciprocalGroup:
         return index, multiplicity
 
     def atom_operations(self, stabiliser: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return the operations that make the atoms a structure factor needs, and their weight.
+        """Return the operations that generate the atoms a structure factor needs, and their weight.
 
-        Of a site with this stabiliser, bool [m]: one atom of each set that the centring makes,
-        which is the weight, and with an inversion centre one of each pair x, -x, which doubles it.
-        The operations of determinant +1 make those: the inversion times each of them is another
-        one, and unless it already is in the site's stabiliser, makes another atom.
+        For a site with this stabiliser, bool [m]: one atom per set of centring translates, whose
+        number is the weight, and with an inversion centre one of each pair x, -x, which doubles the
+        weight. Operations of determinant 1 generate these; if the stabiliser, modulo centring, has
+        one of determinant -1, they generate all atoms already and the weight is not doubled.
         """
         key = stabiliser.tobytes()
         if key not in self._atom_operations:
-            # The stabiliser modulo centring: products of pure translations and its operations.
+            # The stabiliser modulo centring: products of the translations and its operations.
             products = self._group.products
             mask = np.zeros(len(self._group), bool)
             mask[products[np.ix_(self._pure, stabiliser)]] = True
@@ -112,7 +112,7 @@ class ReciprocalGroup:
 
 @functools.lru_cache(maxsize=1024)
 def reciprocal_group(group: operations.OperationGroup) -> ReciprocalGroup:
-    """Return what follows for reflections from the operations of a cell, once per process."""
+    """Return the cached `ReciprocalGroup` of the operations of a cell."""
     return ReciprocalGroup(group)
 
 

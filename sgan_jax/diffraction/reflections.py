@@ -13,18 +13,18 @@ from sgan_jax.crystals.skipped import CifError
 from sgan_jax.diffraction import structure_factors
 from sgan_jax.diffraction.reciprocal_group import ReciprocalGroup, reciprocal_group
 
-_MAX_REFLECTIONS = 1_000_000  # unique ones, half a GB of work; open crystals have 20 000 at most
+_MAX_REFLECTIONS = 1_000_000  # unique ones, half a GB of memory; open crystals have at most 20 000
 _CHUNK = 400_000  # points of the reciprocal lattice held at a time
 _FACTORS = 4_000_000  # (h, k) pairs times atoms held at a time
 
 
 class Reflections(NamedTuple):
-    """The unique reflections of a crystal, systematic absences left out, by falling d-spacing.
+    """The unique reflections of a crystal without systematic absences, by descending d-spacing.
 
     Attributes:
         hkl: int [n, 3], one of each set of equivalent reflections.
         d_angstrom: float64 [n].
-        multiplicity: int [n], how many are equivalent, Friedel mates among them.
+        multiplicity: int [n], number of equivalent reflections, Friedel mates included.
         f_squared: float64 [n], |F|² of the whole unit cell, fm².
     """
 
@@ -41,14 +41,14 @@ def reflections(
     *,
     d_min_angstrom: float = 0.0,
 ) -> Reflections:
-    """Return the reflections within reach of the wavelength and above `d_min_angstrom`.
+    """Return the reflections up to `two_theta_max_deg` with d-spacings above `d_min_angstrom`.
 
-    F = Σ b occupancy T exp 2πi(h·x) over the unit cell, b the bound coherent scattering length (fm)
-    and T the Debye-Waller factor, exp(-B sin²θ/λ²) or the anisotropic one.
+    F = Σ b occupancy T exp 2πi(h·x) over the unit cell, with b the bound coherent scattering length
+    (fm) and T the Debye-Waller factor, exp(-B sin²θ/λ²) or its anisotropic form.
 
     Raises:
-        ValueError: an element has no known scattering length, or the cell has a million
-            reflections: no powder pattern could tell them apart.
+        ValueError: the scattering length of an element is unknown, or more than a million
+            reflections are expected, which no powder pattern could resolve.
     """
     sine = math.sin(math.radians(min(two_theta_max_deg, 180.0) / 2.0))
     d_min = max(wavelength_angstrom / (2.0 * sine), d_min_angstrom)
@@ -93,7 +93,7 @@ def _within_sphere(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield hkl, float64 [n, 3], with h >= 0 and 1/d² [n] up to 1/d_min², ordered by h, k, l.
 
-    In slabs of h, so that memory stays bounded whatever the cell and its number of atoms.
+    In slabs of h, so that memory is bounded for any cell and number of atoms.
     """
     limit = 1.0 / d_min**2 * (1.0 + 1e-12)
     h_max, k_max, l_max = (int(length / d_min + 1e-9) for length in cell[:3])  # |h| = |a·h| <= a/d

@@ -1,9 +1,9 @@
-"""Reflections -> patterns on the device, in float32: many crystals on one of many instruments each.
+"""Reflections -> patterns on the device, in float32: many crystals, each on an instrument.
 
-What belongs to a crystal (strain, zero shift, displacement, preferred orientation) acts on its
-reflections, which are dealt out to nodes; what belongs to an instrument is a product with matrices
-made beforehand (`instrument_bank`). Crystals that are neighbours in the batch share an instrument,
-so that the products are of matrices. Agrees with `profile.simulate` to 1e-3 of the maximum.
+Effects that differ between crystals (strain, zero shift, displacement, preferred orientation) act
+on their reflections, which are distributed over nodes; the instrument's are a product with
+precomputed matrices (`instrument_bank`). Neighbours in the batch share an instrument, which makes
+this a product of matrices. Agrees with `profile.simulate` to 1e-3 of the maximum.
 """
 
 from collections.abc import Callable
@@ -24,9 +24,9 @@ class Conditions(NamedTuple):
     """How each crystal of a batch is measured, float32 [B].
 
     Attributes:
-        strain: ε, d becomes d (1 + ε).
-        zero_shift_deg: δ, by which peaks move.
-        displacement_deg: η, peaks move by η cosθ.
+        strain: ε; d becomes d (1 + ε).
+        zero_shift_deg: δ; peaks move by δ.
+        displacement_deg: η; peaks move by η cosθ.
     """
 
     strain: Array
@@ -40,9 +40,9 @@ Render = Callable[[Array, Array, Conditions, Bank, Array], tuple[Array, Array]]
 def make_render(layout: Layout) -> Render:
     """Make render(d, strength, conditions, bank, which) -> patterns [B, P], inside [B, P].
 
-    `d` [B, R] (Å) and `strength` [B, R], multiplicity·|F|² on any scale, 0 where there is no
-    reflection; `which` int32 [groups]: the instrument of each group of B / groups neighbours.
-    Patterns are 0 where their instrument does not measure and elsewhere have a maximum of 1.
+    `d` [B, R] is in Å; `strength` [B, R] is multiplicity·|F|² on any scale, 0 for no reflection;
+    `which`, int32 [groups], is the instrument of each group of B / groups neighbours. Patterns are
+    0 where their instrument does not measure; their maximum is 1.
     """
     nodes = layout.nodes
     cells = nodes.count // COARSE
@@ -56,7 +56,7 @@ def make_render(layout: Layout) -> Render:
         low, high = jnp.repeat(chosen.sine_limits, each, axis=0).T[:, :, None]
         sine, intensity = _bragg(d, strength, conditions, wavelength, (low, high))
         on_grid = nodes.stretch * sine * (layout.wavelength_angstrom / wavelength)
-        # A barrier: else all of it is computed anew for each of the four nodes.
+        # Without the barrier all of it is computed again for each of the four nodes.
         position, intensity = lax.optimization_barrier(
             (nodes.scale * _asinh(on_grid) - nodes.offset, intensity)
         )
@@ -84,7 +84,7 @@ def _bragg(
     wavelength: Array,
     limits: tuple[Array, Array],
 ) -> tuple[Array, Array]:
-    """Return sinθ where each reflection is seen, and its integrated intensity."""
+    """Return sinθ at which each reflection appears, and its integrated intensity."""
     strain, zero, displacement = (x[:, None] for x in conditions)
     sine = wavelength / (2.0 * d * (1.0 + strain))
     within = (sine >= limits[0]) & (sine <= limits[1])
@@ -99,12 +99,12 @@ def _bragg(
 
 
 def _asinh(x: Array) -> Array:
-    """Return asinh of numbers above 0; XLA's own minds the sign and small numbers, too."""
+    """Return asinh of positive numbers; XLA's own also handles signs and small numbers."""
     return jnp.log(x + jnp.sqrt(x * x + 1.0))
 
 
 def _deal(position: Array, intensity: Array, count: int) -> Array:
-    """Return intensities [B, R] at positions, dealt out to nodes [B, count] by cubic B-splines."""
+    """Distribute intensities [B, R] at positions [B, R] over nodes [B, count]: cubic B-splines."""
     cell = jnp.clip(jnp.floor(position), 1, count - 3)
     x = position - cell
     intensity = jnp.where((x >= 0.0) & (x <= 1.0), intensity, 0.0)

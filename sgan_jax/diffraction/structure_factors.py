@@ -1,9 +1,9 @@
 """|F|² of many reflections at once, by matrix products.
 
-exp 2πi(hx + ky + lz) is a product of a factor of (h, k) and a factor of l, so the sum over atoms is
-one matrix product [(h, k) pairs, atoms] x [atoms, l] for all atoms with the same isotropic B, whose
-Debye-Waller factor stands outside. Where the cell has an inversion centre the origin is put on it,
-F is real, and only half the atoms are summed.
+exp 2πi(hx + ky + lz) is the product of a factor of (h, k) and a factor of l, so the sum over all
+atoms with the same isotropic B is one matrix product [(h, k) pairs, atoms] x [atoms, l], times
+their common Debye-Waller factor. If the cell has an inversion centre, the origin is moved to it, F
+is real, and only half of the atoms are summed.
 """
 
 import itertools
@@ -22,9 +22,9 @@ class Atoms(NamedTuple):
     """Atoms of a structure factor, isotropic ones first and ordered by B.
 
     Attributes:
-        fractional: [n, 3], from the inversion centre where there is one.
-        weight: [n], scattering length · occupancy · atoms that this one stands for, fm.
-        groups: (first, last + 1, B in Å²) of each run of isotropic atoms with one B.
+        fractional: [n, 3], relative to the inversion centre if there is one.
+        weight: [n], scattering length · occupancy · number of atoms that it stands for, fm.
+        groups: (first, last + 1, B in Å²) of each run of isotropic atoms with the same B.
         beta: [a, 6], of the last a atoms, the anisotropic ones: their Debye-Waller factors are
             exp(-(β11 h² + β22 k² + β33 l² + β12 hk + β13 hl + β23 kl)).
         centrosymmetric: whether F is real.
@@ -42,7 +42,7 @@ def atoms_needed(
 ) -> Atoms:
     """Return the atoms to sum over, given the scattering length [n] of each site."""
     anisotropic = ~np.isnan(crystal.u_aniso[:, 0])
-    # Isotropic sites first, those with one B together.
+    # Isotropic sites first, those with the same B together.
     order = np.lexsort((np.where(anisotropic, 0.0, crystal.b_iso), anisotropic))
     chosen, counts, factors = [], [], []
     for site in order:
@@ -71,7 +71,7 @@ def atoms_needed(
 
 
 def _beta(crystal: Crystal, site: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-    """Return β [n, 6] of atoms, turned with the operations, β' = R β Rᵀ."""
+    """Return β [n, 6] of atoms, transformed by their operations, β' = R β Rᵀ."""
     beta = displacements.beta_from_u(crystal.u_aniso[site], crystal.cell)
     beta = rotations @ beta @ rotations.transpose(0, 2, 1)
     diagonal = beta[:, [0, 1, 2], [0, 1, 2]]
@@ -87,7 +87,7 @@ def f_squared(atoms: Atoms, hkl: np.ndarray, s_squared: np.ndarray) -> np.ndarra
         s_squared: sin²θ/λ² = 1/(4d²) [n], Å⁻².
     """
     h, k, l = hkl.T.astype(np.int64)  # noqa: E741
-    starts = np.empty(len(hkl), bool)  # of the runs with one h and k
+    starts = np.empty(len(hkl), bool)  # of the runs with the same h and k
     starts[0] = True
     starts[1:] = (h[1:] != h[:-1]) | (k[1:] != k[:-1])
     run = np.cumsum(starts) - 1

@@ -1,1 +1,1 @@
-"""Answers for measured patterns: file formats, and the way to the model's grid."""
+"""Measured patterns: reading instrument files, and mapping patterns to the model's grid."""

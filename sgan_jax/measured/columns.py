@@ -1,8 +1,8 @@
 """Two- or three-column text: 2θ, intensity and its error (.xy, .xye, .dat, .csv, XYDATA).
 
-Columns stand apart by blanks, tabs, commas or semicolons; decimal commas are understood. Lines
-that start with a comment sign, and words before the first row of numbers, are header. FullProf's
-XYDATA (INSTRM = 10) is the same with factors of 2θ and intensity in a line INTER.
+Columns are separated by blanks, tabs, commas or semicolons; decimal commas are understood. Lines
+that start with a comment sign, and words before the first row of numbers, belong to the header.
+FullProf's XYDATA (INSTRM = 10) is the same, with factors of 2θ and intensity in a line INTER.
 """
 
 import re
@@ -32,7 +32,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     """Return the pattern of a column file.
 
     Raises:
-        PatternError: it is none, with the line.
+        PatternError: it is not a column file; names the line.
     """
     header: list[int] = []
     rows, lines = [], []
@@ -80,7 +80,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
 
 
 def row_numbers(line: str) -> list[float] | None:
-    """Return the numbers of a row, or None where it holds anything else."""
+    """Return the numbers of a row, or None if it contains anything else."""
     if ";" in line:
         tokens = [part.strip().replace(",", ".") for part in line.strip().rstrip(";").split(";")]
     elif "." not in line and re.fullmatch(r"\s*[-+]?\d+,\d+(?:\s+[-+]?\d+(?:,\d+)?)+\s*", line):
@@ -113,7 +113,7 @@ def _xydata_factors(file: TextFile, words: list[str]) -> tuple[float, float]:
 
 
 def _column_names(words: list[str], columns: int) -> list[str]:
-    """Return the columns' names in the header's last line, without units, or none."""
+    """Return the columns' names in the header's last line, without units, or [] if none."""
     if not words:
         return []
     line = words[-1].strip().lstrip("#!;%'\"/* ")[:200]

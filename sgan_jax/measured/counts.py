@@ -1,4 +1,4 @@
-"""Intensities in cells of fixed width: 'how many detectors' and the mean of their counts."""
+"""Intensities in cells of fixed width: number of detectors and the mean of their counts."""
 
 import math
 
@@ -9,8 +9,8 @@ from sgan_jax.measured.text_file import TextFile
 def counts_of_line(line: str, width: int) -> list[tuple[int, float]] | None:
     """Return (detectors, counts) of each cell: two characters, then the counts.
 
-    None where the line is not of that form. Blank detectors are one (GSAS, STD); a blank cell ends
-    the line.
+    None if the line does not have that form. Blank detectors mean one (GSAS, STD); a blank cell
+    ends the line.
     """
     found = []
     for cell in text_file.cells(line, width):
@@ -26,10 +26,10 @@ def counts_of_line(line: str, width: int) -> list[tuple[int, float]] | None:
 def read_counts(
     file: TextFile, first: int, width: int, end: int | None = None
 ) -> tuple[list[float], list[float], list[int], int]:
-    """Read lines of counts up to one that is a negative marker (-1000), blank, or `end`.
+    """Read lines of counts up to an end marker (-1000, -10000), a blank line, or the line `end`.
 
-    Returns intensities, their variances, 1-based lines, and the position of the first line after.
-    The mean y of n detectors' counts has the variance y / n. No detectors: not measured (NaN).
+    Returns intensities, their variances, 1-based lines, and the index of the first line after them.
+    The mean y of the counts of n detectors has variance y / n. No detectors: not measured (NaN).
     """
     values, variances, lines = [], [], []
     index = first
@@ -52,5 +52,5 @@ def read_counts(
 
 
 def is_end_marker(line: str) -> bool:
-    """Return whether a line is one of ILL's ends of a spectrum or file, -1000 and -10000."""
+    """Return whether a line ends a spectrum or a file in ILL formats: -1000 or -10000."""
     return line.split()[:1] in (["-1000"], ["-10000"], ["-1000."], ["-10000."])

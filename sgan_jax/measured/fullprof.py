@@ -1,7 +1,7 @@
-"""FullProf's free format: a line of start, step and end of 2θ, then the intensities.
+"""FullProf's free format: a line with start, step and end of 2θ, then the intensities.
 
-INSTRM 0 (free), 8 (DMC at PSI) and 5 (two-axis instruments at LLB) differ in the lines before;
-after the intensities the last two may give the errors, as many.
+INSTRM 0 (free), 8 (DMC at PSI) and 5 (two-axis instruments at LLB) differ in the lines before it;
+in the last two, as many errors may follow the intensities.
 """
 
 import math
@@ -16,7 +16,7 @@ _HEADER_LINES = 60
 
 
 def is_free(file: TextFile) -> bool:
-    """Return whether a file has a range, and then no columns or as many numbers as it promises."""
+    """Return whether a 2θ range is followed by rows of over 3 numbers, or by all that it needs."""
     head = _find_range(file)
     if head is None:
         return False
@@ -40,7 +40,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     """Return the pattern of the file.
 
     Raises:
-        PatternError: it is none, with the line.
+        PatternError: the file is not of this format; names the line.
     """
     head = _find_range(file)
     if head is None:
@@ -85,7 +85,7 @@ def _find_range(file: TextFile) -> tuple[int, float, float, float] | None:
 
 def _range_numbers(line: str) -> list[float]:
     numbers = text_file.leading_numbers(line)
-    if len(numbers) < 3:  # F8 cells without a blank between: '  3.0000  0.0500167.7500'
+    if len(numbers) < 3:  # F8 cells without blanks between them: '  3.0000  0.0500167.7500'
         cut = [text_file.to_number(cell.strip()) for cell in text_file.cells(line[:24], 8)]
         if len(cut) == 3 and None not in cut:
             return [number for number in cut if number is not None]
@@ -99,7 +99,7 @@ def _after_range(line: str) -> str:
 
 
 def _row(line: str) -> list[float] | None:
-    """Return the intensities of a line: free, or in cells of eight where they touch."""
+    """Return the intensities of a line: free, or in cells of eight characters if they touch."""
     numbers = text_file.all_numbers(line)
     if numbers is not None and all(len(word) <= 8 for word in line.replace(",", " ").split()):
         return numbers
@@ -112,9 +112,9 @@ def _row(line: str) -> list[float] | None:
 def _block(
     file: TextFile, begin: int, points: int, optional: bool = False
 ) -> tuple[list[float], list[int], int]:
-    """Read `points` numbers, whole lines; return them, their lines and the position after.
+    """Read `points` numbers, in whole lines; return them, their lines and the index after them.
 
-    A last line may be filled up. An optional block that is not there is empty.
+    The last line may be padded. An optional block that is missing is empty.
     """
     values, lines, index = [], [], begin
     while len(values) < points and index < len(file.lines):

@@ -1,7 +1,7 @@
 """GSAS raw data: banks of CONST steps in STD, ESD, ALT, FXY or FXYE records.
 
-Angles are in centidegrees; everything after the title is as the GSAS manual (Larson & Von Dreele,
-LAUR 86-748) has it. Binnings of time of flight (SLOG, RALF, ...) are refused.
+Angles are in centidegrees; everything after the title follows the GSAS manual (Larson & Von Dreele,
+LAUR 86-748). Time-of-flight binnings (SLOG, RALF, ...) are refused.
 """
 
 import math
@@ -27,7 +27,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     """Return the pattern of each bank.
 
     Raises:
-        PatternError: a bank is no constant-wavelength pattern, with the line.
+        PatternError: a bank is not a constant-wavelength pattern; names the line.
     """
     begins = [i for i, line in enumerate(file.lines) if re.match(r"BANK\s+\d", line)]
     if not begins:
@@ -64,7 +64,7 @@ def _read_bank(file: TextFile, title: str, begin: int, end: int, several: bool) 
     else:
         reader = _read_alt if record == "ALT" else _read_fxye
         x, values, errors, lines = reader(file, begin + 1, last)
-    # The last record is filled with zeros; some programs promise one point too many.
+    # The last record is padded with zeros; some programs promise one point too many.
     count = int(channels)
     if len(values) < count - 1:
         at = lines[-1] if lines else begin + 1
@@ -87,7 +87,7 @@ def _read_bank(file: TextFile, title: str, begin: int, end: int, several: bool) 
 def _read_std(
     file: TextFile, begin: int, end: int, channels: int
 ) -> tuple[list[float], list[float], list[int]]:
-    # Some programs separate counts by single blanks, without cells.
+    # Some programs separate counts by single blanks instead of using cells.
     if any(counts.counts_of_line(line, 8) is None for line in file.lines[begin:end]):
         values, lines = _free(file, begin, end)
         if not channels <= len(values) < channels + 10:
@@ -127,7 +127,7 @@ def _read_alt(file: TextFile, begin: int, end: int) -> Points:
             angle, value, error = row
             if angle is None or value is None or error is None:
                 raise file.error(index, f"{cell!r} is no 2θ, intensity and error")
-            if angle == 0.0:  # filling of the last record
+            if angle == 0.0:  # padding of the last record
                 break
             x.append(angle / 3200.0)
             y.append(value / 1000.0)

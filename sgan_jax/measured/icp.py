@@ -1,10 +1,10 @@
-"""NIST BT-1 raw data (.bt1), as the NCNR's program ICP writes them.
+"""NIST BT-1 raw data (.bt1), as written by the NCNR's program ICP.
 
 A header that starts with a quoted file name and 'Filename  Date  Scan ...'; a line of column names;
-then each position of the detector bank as a row of numbers, followed by the counts of the 32
-detectors, comma-separated over a few lines. The detectors stand 5° apart (NCNR, BT-1 user's guide).
-Counts of one angle are averaged over the detectors that saw it, without a correction of their
-efficiencies: the NCNR's proprep and gformat do that, and their GSAS files are better where at hand.
+then for each position of the detector bank a row of numbers, followed by the counts of the 32
+detectors, comma-separated over a few lines. The detectors are 5° apart (NCNR, BT-1 user's guide).
+The counts at each angle are averaged over the detectors that measured it, without correcting for
+their efficiencies: the NCNR's proprep and gformat do, so prefer their GSAS files if available.
 """
 
 import re
@@ -30,7 +30,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     """Return the pattern of a scan of the detector bank.
 
     Raises:
-        PatternError: it is none, with the line.
+        PatternError: the file is not such a scan; names the line.
     """
     names_at = _find_names(file)
     names = file.lines[names_at].lower().replace("#", " ").split()
@@ -84,12 +84,12 @@ def average_detectors(
     Args:
         two_theta_deg: of each position and detector [n, m].
         counts: [n, m].
-        monitor: counts of the monitor at each position [n], above 0.
+        monitor: monitor counts at each position [n], above 0.
         lines: of the file [n].
-        step_deg: width of a bin; 2θ is the mean of what fell into it.
+        step_deg: width of a bin; its 2θ is the mean of those in it, weighted with the monitor.
 
-    A bin's intensity is Σ counts / Σ monitor, times the mean monitor; its variance that of the
-    counts.
+    A bin's intensity is Σ counts / Σ monitor times the mean monitor; its error is that of Poisson
+    counts, of one count if there is none.
     """
     bins = np.round(two_theta_deg / step_deg)
     _, first, index = np.unique(bins, return_index=True, return_inverse=True)

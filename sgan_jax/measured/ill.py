@@ -1,8 +1,8 @@
-"""Text files of ILL, LLB and their kin: FullProf's INSTRM 6 (D1A, D2B, 3T2), 1 and 3 (D1B, D20).
+"""Text formats of ILL, LLB and others: FullProf's INSTRM 6 (D1A, D2B, 3T2), 1, 3 (D1B, D20).
 
-Counts stand in cells of two characters (how many detectors saw the angle) and six or eight (the
-mean of what they counted). -1000 ends a spectrum, -10000 the file. Formats as in the FullProf
-manual, appendix 'Input data files'.
+Each cell has two characters for the number of detectors that measured the angle, and six or eight
+for the mean of their counts. -1000 ends a spectrum, -10000 the file. The formats are described in
+the FullProf manual, appendix 'Input data files'.
 """
 
 import math
@@ -17,7 +17,7 @@ _MIN_STEP_DEG = 1e-4
 
 
 def is_d1a(file: TextFile) -> bool:
-    """Return whether a file is of INSTRM 6: title, step, start, monitor, counts."""
+    """Return whether a file has format INSTRM 6: title, step, start, monitor, counts."""
     if len(file.lines) < 6:
         return False
     step, start = text_file.all_numbers(file.lines[1]), text_file.all_numbers(file.lines[2])
@@ -32,13 +32,13 @@ def is_d1a(file: TextFile) -> bool:
 
 
 def read_d1a(file: TextFile) -> list[MeasuredPattern]:
-    """Return the pattern of a file of INSTRM 6.
+    """Return the pattern of an INSTRM 6 file.
 
-    Counts are normalised to a monitor, from another one where the file gives both; the variance
-    grows by their ratio.
+    The counts are normalised to the first monitor value; if the file also gives a second one, that
+    of the measurement, variances are multiplied by their ratio.
 
     Raises:
-        PatternError: it is none, with the line.
+        PatternError: the file is not of this format; names the line.
     """
     step = file.numbers(1, 3, "a line with the step")[2]
     start = file.numbers(2, 1, "the first 2θ")[0]
@@ -54,7 +54,7 @@ def read_d1a(file: TextFile) -> list[MeasuredPattern]:
 
 
 def is_old_d1a(file: TextFile) -> bool:
-    """Return whether a file is of INSTRM 1: start, step, end, then counts."""
+    """Return whether a file has format INSTRM 1: start, step, end, then counts."""
     if len(file.lines) < 3:
         return False
     head = text_file.leading_numbers(file.lines[0])
@@ -62,16 +62,16 @@ def is_old_d1a(file: TextFile) -> bool:
         len(head) >= 3
         and _is_range(*head[:3])
         and counts.counts_of_line(file.lines[1], 8)
-        # Whole cells, or '100' would be ten detectors that counted nothing.
+        # Whole cells only, or '100' would be ten detectors with 0 counts.
         and all(line[:2].strip() and len(line.rstrip()) % 8 == 0 for line in file.lines[1:3])
     )
 
 
 def read_old_d1a(file: TextFile) -> list[MeasuredPattern]:
-    """Return the pattern of a file of INSTRM 1.
+    """Return the pattern of an INSTRM 1 file.
 
     Raises:
-        PatternError: it is none, with the line.
+        PatternError: the file is not of this format; names the line.
     """
     start, step, last = file.numbers(0, 3, "start, step and end of 2θ")
     if not _is_range(start, step, last):
@@ -88,7 +88,7 @@ def read_old_d1a(file: TextFile) -> list[MeasuredPattern]:
 
 
 def is_d1b(file: TextFile) -> bool:
-    """Return whether a file is of INSTRM 3: five lines of header, then counts in cells of ten."""
+    """Return whether a file has format INSTRM 3: five header lines, then counts in cells of ten."""
     if len(file.lines) < 7:
         return False
     geometry = text_file.all_numbers(file.lines[3])
@@ -103,10 +103,10 @@ def is_d1b(file: TextFile) -> bool:
 
 
 def read_d1b(file: TextFile) -> list[MeasuredPattern]:
-    """Return the pattern of a file of INSTRM 3.
+    """Return the pattern of an INSTRM 3 file.
 
     Raises:
-        PatternError: it is none, with the line.
+        PatternError: the file is not of this format; names the line.
     """
     geometry = file.numbers(3, 9, "monitor, time, 2θ ... step")
     start, step = geometry[2], geometry[8]
@@ -128,7 +128,7 @@ def _is_range(start: float, step: float, last: float) -> bool:
 
 def _pattern(file, name, title, start, step, values, variances, lines, ratio=1.0):
     sigma = [math.sqrt(ratio * variance) for variance in variances]
-    # No counts are a measurement here, unlike an intensity 0 ± 0: their error is unknown.
+    # Zero counts were measured here, unlike an intensity of 0 ± 0: their error is unknown.
     sigma = np.where(np.array(values) == 0.0, np.nan, sigma)
     return pattern.make_pattern(
         file.name,

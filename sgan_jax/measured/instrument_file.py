@@ -1,4 +1,4 @@
-"""Instrument parameter files, GSAS (.prm, .inst) and GSAS-II (.instprm): wavelength and zero."""
+"""Instrument parameter files of GSAS (.prm, .inst) and GSAS-II (.instprm): wavelength and zero."""
 
 import pathlib
 import re
@@ -10,11 +10,11 @@ from sgan_jax.measured.text_file import TextFile
 
 
 class InstrumentFile(NamedTuple):
-    """What a parameter file says.
+    """What is read from a parameter file.
 
     Attributes:
         wavelength_angstrom: the wavelength.
-        zero_deg: the detector zero; measured 2θ less this is the true one.
+        zero_deg: the detector zero; true 2θ = measured 2θ - zero.
     """
 
     wavelength_angstrom: float
@@ -22,10 +22,10 @@ class InstrumentFile(NamedTuple):
 
 
 def read_instrument_file(path: str | pathlib.Path, bank: str = "") -> InstrumentFile:
-    """Return wavelength and zero of a bank, by default of the first.
+    """Return wavelength and zero of a bank, by default the first.
 
     Raises:
-        PatternError: it is no parameter file, or one of X-rays or of time of flight.
+        PatternError: the file is not a parameter file, or is for X-rays or time of flight.
         OSError: it cannot be read.
     """
     path = pathlib.Path(path)
@@ -84,7 +84,7 @@ def _checked(
 
 
 def _check_type(file: TextFile, index: int, kind: str) -> None:
-    """Refuse GSAS's types of histogram but PNC (powder, neutrons, constant wavelength)."""
+    """Raise PatternError for GSAS histogram types other than PNC (powder, neutron, constant λ)."""
     kind = kind.upper()
     if kind.startswith("PNT"):
         raise file.error(index, f"{kind}: {pattern.TIME_OF_FLIGHT}")

@@ -1,7 +1,7 @@
-"""What the model sees of a measured pattern: the result of `regrid`, without what makes it.
+"""What the model sees of a measured pattern: the result of `regrid`, in a module without scipy.
 
-The process that answers gets these from those that read (`answers.reading`) and need not load
-scipy, which takes it seconds.
+The process that predicts gets these from those that read files (`answers.reading`) and need not
+load scipy, which takes seconds.
 """
 
 import dataclasses
@@ -33,19 +33,19 @@ class PeakWidths(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ModelPattern:
-    """What the model sees of a measured pattern, and how it came about.
+    """What the model sees of a measured pattern, and how it was obtained.
 
     Attributes:
-        measured: the pattern as the instrument gave it.
-        background: under the measured pattern, at its angles [n]; NaN where the direct beam and
-            the shadow of its stop make it no pattern.
+        measured: the pattern as read from the instrument's file.
+        background: under the measured pattern, at its angles [n]; NaN in the direct beam and the
+            shadow of the beam stop, where it is not a powder pattern.
         height_over_noise: of the highest measured peak, in standard deviations of the noise.
-        peaks: how many measured peaks stand out of noise and background.
-        widths: of the measured peaks, over the measured 2θ; None where too few stood out.
+        peaks: number of measured peaks that stand out from noise and background.
+        widths: of the measured peaks, as a function of measured 2θ; None if too few stood out.
         instrument: the model's, with its grid.
         intensity: float32 [points] on that grid, maximum 1, nothing below `LEAST`;
             `MISSING` where not measured. Both as in training (`rendered`).
-        inside: bool [points], where the grid was measured.
+        inside: bool [points], True where the grid was measured.
     """
 
     measured: MeasuredPattern

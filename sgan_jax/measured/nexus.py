@@ -1,7 +1,7 @@
-"""NeXus files of the application definition NXmonopd (needs h5py: the extra 'nexus').
+"""NeXus files with the application definition NXmonopd (needs h5py: the extra 'nexus').
 
-NXmonopd: an NXentry with an NXdata of polar_angle [n] and data [n], an NXcrystal with the
-wavelength, an NXsource with the probe (nexusformat.org, NXmonopd).
+NXmonopd: an NXentry with an NXdata with polar_angle [n] and data [n], an NXcrystal with the
+wavelength and an NXsource with the probe (nexusformat.org, NXmonopd).
 """
 
 import io
@@ -18,7 +18,7 @@ def read(name: str, content: bytes) -> list[MeasuredPattern]:
     """Return the pattern of each NXmonopd entry.
 
     Raises:
-        PatternError: the file has none, or h5py is not installed.
+        PatternError: the file has no such entry, or h5py is not installed.
     """
     try:
         import h5py
@@ -32,7 +32,7 @@ def read(name: str, content: bytes) -> list[MeasuredPattern]:
             found = [_read_entry(name, entry, len(entries) > 1) for entry in entries]
     except PatternError:
         raise
-    # h5py has no class of its own for what a damaged file makes it meet.
+    # h5py has no exception of its own for damaged files.
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise PatternError(name, None, f"no readable HDF5 file: {error}") from error
     if not found:
@@ -77,7 +77,7 @@ def _read_entry(name: str, entry, several: bool) -> MeasuredPattern:
 
 
 def _groups(entry) -> list:
-    """Return the entry's groups to the bottom."""
+    """Return all groups below the entry, at any depth."""
     found = []
     entry.visititems(lambda _, item: found.append(item) if hasattr(item, "keys") else None)
     return found
@@ -114,7 +114,7 @@ def _wavelength(where: str, field) -> float | None:
 
 
 def _text(item) -> str:
-    """Return a text field or attribute, '' where there is none."""
+    """Return a text field or attribute, '' if it is missing."""
     if item is None:
         return ""
     value = item[()] if hasattr(item, "shape") else item

@@ -1,4 +1,4 @@
-"""What a reader hands on: a measured pattern that makes sense, or an error with file and line."""
+"""What a reader returns: a checked measured pattern, or an error with file and line."""
 
 import dataclasses
 import re
@@ -9,7 +9,7 @@ import numpy as np
 MIN_POINTS = 20
 MAX_POINTS = 1_000_000
 MIN_RANGE_DEG = 5.0
-MAX_STEP_DEG = 1.0  # of the median; a Bragg peak is narrower than that
+MAX_STEP_DEG = 1.0  # of the median step; Bragg peaks are narrower
 
 _X_RAY = re.compile(r"\bx[- ]?rays?\b|\bcu\s?k\s?-?(?:a\w*|α\d?)?\b|\bsynchrotron\b", re.IGNORECASE)
 _TIME_OF_FLIGHT = re.compile(r"\btof\b|time[- ]of[- ]flight|\bmicroseconds?\b", re.IGNORECASE)
@@ -20,11 +20,11 @@ _WAVELENGTH = re.compile(
 
 
 class PatternError(ValueError):
-    """A file that holds no usable powder pattern.
+    """A file does not hold a usable powder pattern.
 
     Attributes:
         file: its name.
-        line: where in it, counted from 1; None where it is the whole file.
+        line: where in the file, counted from 1; None for the whole file.
         detail: what is wrong, and what would be right.
     """
 
@@ -45,15 +45,15 @@ class MeasuredPattern:
     Attributes:
         file: the file it comes from.
         format: the file format, one of `readers.FORMATS`.
-        title: the sample's name and whatever else the file's title says.
+        title: the file's title: the sample's name and whatever else it says.
         two_theta_deg: float64 [n], strictly ascending; steps need not be equal. Points that were
             not measured are absent.
         intensity: float64 [n], finite, on any scale; may be negative.
-        sigma: standard errors of the intensities [n], NaN where one is unknown; None if all are.
-        wavelength_angstrom: None where nothing states it.
-        radiation: 'neutron', or None where nothing states it.
+        sigma: standard errors of the intensities [n], NaN where unknown; None if all are.
+        wavelength_angstrom: None if unknown.
+        radiation: 'neutron', or None if unknown.
         zero_deg: detector zero; the true 2θ is `two_theta_deg - zero_deg`.
-        bank: which bank, scan or data block of the file; '' where it has only one.
+        bank: which bank, scan or data block of the file; '' if it has only one.
     """
 
     file: str
@@ -68,7 +68,7 @@ class MeasuredPattern:
     bank: str = ""
 
     def known_wavelength(self) -> float:
-        """Return the wavelength in Å, or raise PatternError that says how to give it."""
+        """Return the wavelength in Å; raise PatternError, saying how to give it, if unknown."""
         if self.wavelength_angstrom is None:
             title = f" (its title is {self.title!r})" if self.title else ""
             raise PatternError(
@@ -93,10 +93,10 @@ def make_pattern(
     radiation: str | None = None,
     bank: str = "",
 ) -> MeasuredPattern:
-    """Return the pattern of what a file holds, or raise PatternError where that is none.
+    """Return a checked pattern of a file's content; raise PatternError if it cannot be one.
 
-    Points whose intensity is NaN, or zero with an error of zero, were not measured (so instruments
-    write masked detector cells) and are left out. An order from high to low angles is turned round.
+    Points whose intensity is NaN, or zero with an error of zero, were not measured (instruments
+    write masked detector cells so) and are left out. An order from high to low angles is reversed.
 
     Args:
         file: name for messages.
@@ -179,7 +179,7 @@ def _refuse_where(
 
 
 def check_wavelength(file: str, wavelength_angstrom: float) -> None:
-    """Raise PatternError for a wavelength that no diffractometer has."""
+    """Raise PatternError for a wavelength outside 0.3 to 10 Å, which no diffractometer has."""
     if not 0.3 <= wavelength_angstrom <= 10.0:
         raise PatternError(
             file, None, f"a wavelength of {wavelength_angstrom:g}; 0.3 to 10 Å can be"
@@ -187,13 +187,13 @@ def check_wavelength(file: str, wavelength_angstrom: float) -> None:
 
 
 def stated_wavelength(text: str) -> float | None:
-    """Return the number after 'wavelength', 'lambda' or 'lam', Å; a number alone states nothing."""
+    """Return the number after 'wavelength', 'lambda' or 'lam', in Å; None if there is none."""
     found = _WAVELENGTH.search(text)
     return float(found[1]) if found else None
 
 
 def refuse_other_radiation(file: str, line: int | None, text: str) -> None:
-    """Raise PatternError where a title or comment says X-rays or time of flight."""
+    """Raise PatternError if a title or comment mentions X-rays or time of flight."""
     for pattern, what in ((_X_RAY, X_RAY), (_TIME_OF_FLIGHT, TIME_OF_FLIGHT)):
         found = pattern.search(text)
         if found:

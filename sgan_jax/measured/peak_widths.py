@@ -1,4 +1,4 @@
-"""How wide the peaks of a measured pattern are, as a function of the angle."""
+"""The widths of the peaks of a measured pattern as a function of the angle."""
 
 import numpy as np
 from scipy import optimize, signal
@@ -6,8 +6,8 @@ from scipy import optimize, signal
 from sgan_jax.measured.model_pattern import TAN_LIMIT, PeakWidths
 
 _MIN_PEAKS = 4
-_SIGNIFICANT = 8.0  # standard errors that a peak must stand above its surroundings
-_OF_MAXIMUM = 0.02  # of the highest peak, likewise
+_SIGNIFICANT = 8.0  # least prominence of a peak, in standard errors
+_OF_MAXIMUM = 0.02  # and as a fraction of the highest peak
 _TAN_60 = 3.0**0.5
 
 
@@ -16,9 +16,9 @@ def measure_widths(
 ) -> PeakWidths | None:
     """Return the peak widths of a pattern [n] without background; None if too few peaks stand out.
 
-    Peaks that overlap look wider than one alone, so the curve is fitted to the narrower ones: the
-    absolute deviations of the widths are least, those above the curve counting a third of those
-    below. u and w are not negative and the minimum of the parabola is above zero.
+    Overlapping peaks look wider than single ones, so the fit follows the narrower ones: it
+    minimises the sum of the absolute deviations of the widths, with weight 1/3 for those above the
+    curve. u and w are not negative, nor is FWHM² anywhere.
     """
     threshold = np.maximum(_SIGNIFICANT * sigma, _OF_MAXIMUM * np.max(net_intensity))
     peaks, _ = signal.find_peaks(net_intensity, prominence=threshold)
@@ -28,7 +28,7 @@ def measure_widths(
     *_, begin, end = signal.peak_widths(
         net_intensity, peaks, rel_height=0.5, prominence_data=(prominence, left, right)
     )
-    # Only peaks whose valleys reach down to a third of their height have their own half height.
+    # Use only peaks whose valleys go below a third of their height, so that half of it is seen.
     alone = prominence > 0.67 * net_intensity[peaks]
     index = np.arange(len(two_theta_deg))
     widths = np.interp(end, index, two_theta_deg) - np.interp(begin, index, two_theta_deg)
@@ -51,8 +51,8 @@ def measure_widths(
 
 
 def _of_parameters(parameters: np.ndarray) -> PeakWidths:
-    """FWHM² = a² (tan θ - t)² + b²: never negative, with its minimum b at t."""
+    """FWHM² = a² (tan θ - t)² + b²: never negative, with its minimum b² at tan θ = t."""
     a, t, b = parameters.tolist()
-    # A minimum above tan 60° would let the widths fall over the whole pattern; none does.
+    # With a minimum above tan 60° widths would decrease over the whole pattern; real ones do not.
     t = min(max(t, -0.2), _TAN_60)
     return PeakWidths(a * a, -2.0 * a * a * t, a * a * t * t + b * b)

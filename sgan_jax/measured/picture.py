@@ -1,4 +1,4 @@
-"""The picture of a measured pattern: as measured, its background, and what the model sees of it."""
+"""The figure of a measured pattern: as measured, its background, and what the model sees of it."""
 
 import pathlib
 
@@ -11,9 +11,9 @@ from sgan_jax.measured.model_pattern import ModelPattern
 
 
 def draw(pattern: ModelPattern) -> Figure:
-    """Draw the measured intensities with their background, and below the model's pattern.
+    """Draw the measured intensities with their background and, below, what the model sees.
 
-    Both over their own 2θ; regions that were not measured are shaded.
+    Each against its own 2θ; ranges that were not measured are shaded.
     """
     figure = Figure(figsize=(8.0, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
@@ -25,7 +25,7 @@ def draw(pattern: ModelPattern) -> Figure:
         measured.title or pathlib.Path(measured.file).name, fontsize=9, color=INK, loc="left"
     )
     upper.set_xlabel(f"2θ (°), λ = {measured.known_wavelength():g} Å", fontsize=9, color=INK)
-    # The direct beam, where it is in the file, must not press the peaks flat.
+    # The direct beam, if it is in the file, must not dwarf the peaks.
     above = np.isfinite(pattern.background)
     top = float(np.max(measured.intensity[above], initial=0.0))
     upper.set_ylim(min(0.0, float(np.min(measured.intensity))), 1.08 * top if top > 0.0 else None)

@@ -1,7 +1,7 @@
 """Powder CIF: the items _pd_meas_*, _pd_proc_* and _diffrn_radiation_* (dictionary cif_pow).
 
-Names are taken with dots, as DDLm has them, for underscores. Processed intensities outrank measured
-ones: they are normalised, and belong to the processed 2θ.
+Dots in names, as in DDLm, are read as underscores. Processed intensities take precedence over
+measured ones: they are normalised and belong to the processed 2θ.
 """
 
 import re
@@ -30,10 +30,10 @@ _OTHER_AXES = ("pd_proc_d_spacing", "pd_proc_recip_len_q", "pd_meas_detector_2th
 
 
 def read(name: str, content: bytes) -> list[MeasuredPattern]:
-    """Return the pattern of each block that has one.
+    """Return the pattern of each data block that has one.
 
     Raises:
-        PatternError: there is none, or the file is no CIF.
+        PatternError: none has one, or the file is not a CIF.
     """
     try:
         document = gemmi.cif.read_string(content.decode("utf-8", errors="replace"))
@@ -181,7 +181,7 @@ def _wavelength(block: gemmi.cif.Block) -> float | None:
 
 
 def _probe(block: gemmi.cif.Block) -> str:
-    """Return 'x-ray', 'neutron', or '' where the block says nothing."""
+    """Return the probe, such as 'x-ray' or 'neutron', or '' if the block names none."""
     text = (_text(block, "diffrn_radiation_probe") or "").lower()
     if text not in ("", "?", "."):
         return text

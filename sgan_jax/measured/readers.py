@@ -1,4 +1,4 @@
-"""A file of an instrument -> its measured patterns: which format it is, and what the user adds."""
+"""An instrument's file -> its measured patterns: detects the format, adds what the user gives."""
 
 import dataclasses
 import pathlib
@@ -23,7 +23,7 @@ from sgan_jax.measured.text_file import TextFile
 
 Reader = Callable[[TextFile], list[MeasuredPattern]]
 
-# Text formats in the order in which they are tried: each test leaves the later ones alone.
+# Text formats in the order in which they are tried: no test accepts files of the later formats.
 _TEXT_FORMATS: dict[str, tuple[Callable[[TextFile], bool], Reader]] = {
     "gsas": (gsas.is_gsas, gsas.read),
     "bt1": (icp.is_icp, icp.read),
@@ -34,7 +34,7 @@ _TEXT_FORMATS: dict[str, tuple[Callable[[TextFile], bool], Reader]] = {
     "fullprof": (fullprof.is_free, fullprof.read),
     "columns": (lambda file: True, columns.read),
 }
-_NEUTRON_FORMATS = ("bt1", "hb2a", "d1b", "d1a", "d1a_old")  # of neutron instruments only
+_NEUTRON_FORMATS = ("bt1", "hb2a", "d1b", "d1a", "d1a_old")  # used by neutron instruments only
 _LETTER = re.compile(r"[^\W\d_]")
 FORMATS = (*_TEXT_FORMATS, "cif", "nexus")
 
@@ -48,22 +48,23 @@ def read_patterns(
     zero_deg: float | None = None,
     radiation: str = "",
 ) -> list[MeasuredPattern]:
-    """Return the patterns of a file: one a bank, scan or data block.
+    """Return the patterns of a file, one per bank, scan or data block.
 
-    The wavelength and the zero that are given outrank those of the parameter file, which outrank
-    the data file's.
+    A given wavelength and zero take precedence over those of the parameter file, and these over the
+    data file's.
 
     Args:
         path: the file.
-        file_format: one of `FORMATS`; found from the content where it is not given.
+        file_format: one of `FORMATS`; if not given, detected from the content.
         wavelength_angstrom: λ.
         instrument: an instrument parameter file (.prm, .inst, .instprm).
-        zero_deg: detector zero; measured 2θ less this is the true one.
-        radiation: 'neutron' overrules words like 'X-ray' in a title.
+        zero_deg: detector zero; true 2θ = measured 2θ - zero.
+        radiation: 'neutron' overrides words like 'X-ray' in a title.
 
     Raises:
-        PatternError: the file holds no constant-wavelength neutron pattern; it names the line.
+        PatternError: the file holds no constant-wavelength neutron pattern; names the line.
         OSError: it cannot be read.
+        ValueError: `file_format` or `radiation` is unknown.
     """
     path = pathlib.Path(path)
     check_format(file_format)
@@ -83,16 +84,16 @@ def read_patterns(
 
 
 def check_format(file_format: str) -> None:
-    """Raise ValueError for a name that is no format; '' is found from the content."""
+    """Raise ValueError for an unknown format; '' means detection from the content."""
     if file_format and file_format not in FORMATS:
         raise ValueError(f"format {file_format!r}; there are {', '.join(FORMATS)}")
 
 
 def only_pattern(patterns: list[MeasuredPattern], bank: str = "") -> MeasuredPattern:
-    """Return the pattern of a bank, or of the only one.
+    """Return the pattern of a bank, or the only pattern.
 
     Raises:
-        PatternError: there are several and none is named, or there is no such bank.
+        PatternError: there are several and no bank is given, or there is no such bank.
     """
     chosen = [one for one in patterns if not bank or one.bank == bank]
     if len(chosen) != 1:

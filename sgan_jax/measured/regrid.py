@@ -1,16 +1,16 @@
-"""A measured pattern -> what the model sees: its wavelength, its grid, its peak widths.
+"""Map a measured pattern to what the model sees: its wavelength, its grid, its peak widths.
 
 A reflection of spacing d is measured at 2θm, sin θm = λm / 2d, and the model expects it at 2θ,
 sin θ = λ / 2d. Its integrated intensity is proportional to the Lorentz factor L = 1 / (sin²θ cosθ);
-as a density over 2θ it scales with the stretching of the axis:
+as a density in 2θ it scales with the stretching of the axis:
 
     y(2θ) = y_m(2θm) · L(θ) / L(θm) · d2θm / d2θ
           = y_m(2θm) · (λm² cosθm) / (λ² cosθ) · (λm cosθ) / (λ cosθm) = y_m(2θm) (λm / λ)³
 
-so that at equal d the intensities differ by a constant only, which the normalisation takes away. A
-peak of FWHM w_m becomes one of w_m d2θ/d2θm = w_m (λ cosθm) / (λm cosθ). Where that is narrower
-than the model's peaks, the pattern is convolved with the Gaussian that is missing, which keeps
-areas and so lowers the heights; where it is wider it stays: what wide peaks hide is not known.
+so that at equal d the intensities differ only by a constant, which the normalisation removes. A
+peak of FWHM w_m gets the width w_m d2θ/d2θm = w_m (λ cosθm) / (λm cosθ). Where that is narrower
+than the model's peaks, the pattern is convolved with a Gaussian of the missing width, which keeps
+areas and so lowers the heights; where it is wider, it is left as it is: peaks are not sharpened.
 """
 
 import numpy as np
@@ -23,10 +23,10 @@ from sgan_jax.measured import peak_count, peak_widths
 from sgan_jax.measured.model_pattern import ModelPattern, PeakWidths
 from sgan_jax.measured.pattern import MeasuredPattern, PatternError
 
-_GAP_STEPS = 3.5  # a wider hole than so many steps is not interpolated over
-_MIN_SHARE = 0.2  # of the model's grid that must have been measured
-_REACH = 4.0  # standard deviations to which the Gaussian of the convolution goes
-_NOTHING = 8.0  # standard deviations at which it is 1e-14 of its height
+_GAP_STEPS = 3.5  # gaps of more steps than this are not interpolated over
+_MIN_SHARE = 0.2  # least fraction of the model's grid that must have been measured
+_REACH = 4.0  # standard deviations at which the widest Gaussian of the convolution is cut off
+_NOTHING = 8.0  # standard deviations at which a Gaussian is 1e-14 of its height
 
 
 def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPattern:
@@ -76,7 +76,7 @@ def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPat
 
 
 def _errors(measured: MeasuredPattern, net: np.ndarray) -> np.ndarray:
-    """Return the standard errors [n]; where they are unknown, of the scatter between neighbours."""
+    """Return the standard errors [n]; where unknown, the scatter between neighbours."""
     scatter = peak_count.noise_level(net)
     if measured.sigma is None:
         return np.full(len(net), scatter)
@@ -87,9 +87,9 @@ def _errors(measured: MeasuredPattern, net: np.ndarray) -> np.ndarray:
 def _average(
     two_theta_deg: np.ndarray, intensity: np.ndarray, instrument: Instrument
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return means over the cells of the grid [points], and where the grid was measured.
+    """Return means over the cells of the grid [points], and a mask of where it was measured.
 
-    Finer steps are averaged and coarser ones interpolated by the same integral of a smooth curve.
+    The same integral of a smooth curve averages finer steps and interpolates coarser ones.
     """
     grid, half = instrument.two_theta_deg, instrument.two_theta_step_deg / 2.0
     values, inside = np.zeros(len(grid)), np.zeros(len(grid), bool)
@@ -101,7 +101,7 @@ def _average(
         if len(part) < 4:
             continue
         x = two_theta_deg[part]
-        # A grid point is measured where its whole cell was, up to half a step of either grid.
+        # A grid point counts as measured if its whole cell was, up to half a step of either grid.
         margin = min(half, (x[1] - x[0]) / 2.0) + 1e-9
         covered = (grid - half >= x[0] - margin) & (grid + half <= x[-1] + margin)
         integral = Akima1DInterpolator(x, intensity[part], method="makima").antiderivative()
@@ -115,11 +115,11 @@ def _average(
 def widened(
     density: np.ndarray, inside: np.ndarray, fwhm_deg: np.ndarray, instrument: Instrument
 ) -> np.ndarray:
-    """Return a pattern on a model's grid whose peaks are nowhere narrower than the model's.
+    """Return a pattern on a model's grid with peaks nowhere narrower than the model's.
 
     Args:
         density: [points], on the grid.
-        inside: bool [points], where it was measured.
+        inside: bool [points], True where it was measured.
         fwhm_deg: of its peaks [points], degrees of the grid's 2θ.
         instrument: the model's.
     """
@@ -131,7 +131,7 @@ def widened(
 def _mapped_width(
     widths: PeakWidths, measured: MeasuredPattern, instrument: Instrument
 ) -> np.ndarray:
-    """Return the FWHM [points] that the measured peaks have on the grid."""
+    """Return the FWHM [points] of the measured peaks on the grid."""
     grid = instrument.two_theta_deg
     wavelength = measured.known_wavelength()
     sine = np.sin(np.radians(grid) / 2.0) * wavelength / instrument.wavelength_angstrom
@@ -145,7 +145,7 @@ def _mapped_width(
 def _convolve(
     density: np.ndarray, inside: np.ndarray, fwhm_deg: np.ndarray, instrument: Instrument
 ) -> np.ndarray:
-    """Convolve with Gaussians of the width at each point; what was not measured does not count."""
+    """Convolve with a Gaussian of each point's width, leaving out what was not measured."""
     step = instrument.two_theta_step_deg
     deviation = fwhm_deg / np.sqrt(8.0 * np.log(2.0)) / step  # in points
     reach = int(np.ceil(_REACH * deviation.max()))
@@ -153,7 +153,7 @@ def _convolve(
     narrow = np.maximum(deviation, 0.1)  # exp(-50) beside the point itself: no convolution
     area, heights = np.zeros(points), []
     for offset in range(reach + 1):
-        wide = np.flatnonzero(_NOTHING * narrow >= offset)  # most are not, at large offsets
+        wide = np.flatnonzero(_NOTHING * narrow >= offset)  # few points, at large offsets
         part = slice(wide[0], wide[-1] + 1)
         heights.append((part, np.exp(-0.5 * (offset / narrow[part]) ** 2)))
         area[part] += heights[-1][1] * (2.0 if offset else 1.0)

@@ -1,8 +1,8 @@
-"""HB-2A raw scans, as HFIR's program SPICE writes them (reduced ones are column files).
+"""HB-2A raw scans, as written by HFIR's program SPICE (reduced ones are column files).
 
-Lines '# name = value', the names of the columns after 'col_headers', rows of numbers; the bank's 44
-detectors are the columns anode1 ... anode44. Their angles from the first are those that Mantid's
-HB2AReduce uses. Counts are averaged without the vanadium correction, which is in a file of its own.
+Lines '# name = value', the column names after 'col_headers', rows of numbers; the bank's 44
+detectors are the columns anode1 ... anode44. Their angles relative to the first are those used by
+Mantid's HB2AReduce. Counts are averaged without the vanadium correction, which is in another file.
 """
 
 import re
@@ -25,7 +25,7 @@ DETECTOR_ANGLES_DEG = np.array([
 
 
 def is_spice(file: TextFile) -> bool:
-    """Return whether a file is a scan of SPICE."""
+    """Return whether a file is a SPICE scan."""
     return any(re.match(r"#\s*col_headers\s*=", line) for line in file.lines[:200])
 
 
@@ -33,7 +33,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     """Return the pattern of a scan of the detector bank.
 
     Raises:
-        PatternError: it is none, with the line.
+        PatternError: the file is not such a scan; names the line.
     """
     values = {}
     for line in file.lines:

@@ -1,4 +1,4 @@
-"""A text file as its lines, and the numbers in them, as programs of sixty years wrote them."""
+"""A text file as its lines, and the numbers in them, in the styles of sixty years of programs."""
 
 import math
 import pathlib
@@ -19,17 +19,17 @@ class TextFile(NamedTuple):
     lines: list[str]
 
     def error(self, index: int | None, detail: str) -> PatternError:
-        """Return the error of a line, by its position from 0."""
+        """Return the error of a line, given by its index from 0, or of the whole file (None)."""
         return PatternError(self.name, None if index is None else index + 1, detail)
 
     def line(self, index: int, expected: str) -> str:
-        """Return a line, or raise PatternError where the file ends before it."""
+        """Return a line; raise PatternError if the file ends before it."""
         if index >= len(self.lines):
             raise self.error(len(self.lines) - 1, f"the file ends here; {expected} must follow")
         return self.lines[index]
 
     def numbers(self, index: int, count: int, expected: str) -> list[float]:
-        """Return the first numbers of a line, or raise PatternError."""
+        """Return the first `count` numbers of a line; raise PatternError if there are fewer."""
         found = leading_numbers(self.line(index, expected))
         if len(found) < count:
             raise self.error(index, f"{self.lines[index][:60]!r} is not {expected}")
@@ -37,7 +37,7 @@ class TextFile(NamedTuple):
 
 
 def read_bytes(path: pathlib.Path) -> bytes:
-    """Return a file's bytes; OSError where there is none, PatternError where it is no data file."""
+    """Return a file's bytes; raise OSError if unreadable, PatternError if empty or too large."""
     size = path.stat().st_size
     if size == 0:
         raise PatternError(str(path), None, "the file is empty")
@@ -51,9 +51,9 @@ def read_bytes(path: pathlib.Path) -> bytes:
 
 
 def decode(name: str, content: bytes) -> TextFile:
-    """Return the lines of a text file; PatternError where the bytes are no text.
+    """Return the lines of a text file; raise PatternError if the bytes are not text.
 
-    A few control characters are let through: old programs left them in titles.
+    A few control characters are accepted: old programs left them in titles.
     """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = content.decode("utf-16", errors="replace")
@@ -66,7 +66,7 @@ def decode(name: str, content: bytes) -> TextFile:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = content.decode("latin-1")
-    # Not str.splitlines: it also splits at characters that old titles contain.
+    # Not str.splitlines, which also splits at characters that occur in old titles.
     return TextFile(name, re.split(r"\r\n|\n|\r", text.rstrip("\x1a\r\n\t ")))
 
 
@@ -77,8 +77,8 @@ def is_comment(line: str) -> bool:
 
 
 def to_number(token: str) -> float | None:
-    """Return the number that is written, Fortran's exponents included, or None."""
-    if token.replace(".", "", 1).isdecimal() and token.isascii():  # most are, and it is quicker
+    """Return the number that a token spells, also with Fortran's exponents, or None."""
+    if token.replace(".", "", 1).isdecimal() and token.isascii():  # the usual case, made fast
         return float(token)
     if not _NUMBER.fullmatch(token.lower()):
         return None
@@ -98,13 +98,13 @@ def leading_numbers(line: str) -> list[float]:
 
 
 def all_numbers(line: str) -> list[float] | None:
-    """Return the numbers of a line, or None where it holds anything else."""
+    """Return the numbers of a line, or None if it contains anything else."""
     tokens = line.replace(",", " ").split()
     found = leading_numbers(line)
     return found if len(found) == len(tokens) else None
 
 
 def cells(line: str, width: int) -> list[str]:
-    """Cut a line into cells of so many characters, as Fortran reads it; empty ones end it."""
+    """Cut a line into cells of `width` characters, as Fortran does, without trailing blanks."""
     line = line.rstrip().expandtabs(8)
     return [line[start : start + width] for start in range(0, len(line), width)]

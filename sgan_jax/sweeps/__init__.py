@@ -1,1 +1,1 @@
-"""Many runs by one command: what a sweep file lists, run here or handed to a cluster."""
+"""Many runs with one command: those listed in a sweep file, run locally or on a cluster."""

@@ -1,4 +1,4 @@
-"""The command line of launch/sweep.py: read, check and show a sweep, then run or submit it."""
+"""The command line of launch/sweep.py: read and check a sweep, then show, run or submit it."""
 
 import pathlib
 import re
@@ -44,7 +44,7 @@ _GPUS = flags.DEFINE_integer("gpus", 1, "With --backend=k8s: GPUs a run.", lower
 
 
 class State(NamedTuple):
-    """A run of the sweep and how far it is."""
+    """A run of the sweep and its progress."""
 
     run: sweep_file.Run
     step: int
@@ -58,10 +58,10 @@ class State(NamedTuple):
 
 
 def states(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> list[State]:
-    """Return how far each run is.
+    """Return the progress of each run.
 
     Raises:
-      ValueError: a folder holds a run of another configuration.
+      ValueError: a folder holds a run with another configuration.
     """
     found = []
     for run in runs:
@@ -79,7 +79,7 @@ def states(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> list[State]:
 
 
 def main(argv: list[str]) -> None:
-    """Do what the flags say; end with one line where the user can mend it."""
+    """Do what the flags say; exit with one line for errors that the user can fix."""
     try:
         sys.exit(run_sweep(argv[1:]))
     except (ValueError, OSError) as error:
@@ -146,7 +146,7 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
         return here.STOPPED
     failed = outcome.failed()
     if done or len(failed) < len(jobs):
-        from sgan_jax.evaluation import comparison_page  # not sooner: matplotlib takes a second
+        from sgan_jax.evaluation import comparison_page  # late: matplotlib takes a second
 
         print(comparison_page.write_comparison(runs_dir))
     if failed:
@@ -159,7 +159,7 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
 
 
 def _record(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> None:
-    """Write the records of those that are finished, where --records asks for them."""
+    """Write the records of the finished runs if --records is given."""
     for run in runs if _RECORDS.value else ():
         if path := records.write(run, runs_dir, pathlib.Path(_RECORDS.value)):
             logging.info("wrote %s", path)
@@ -200,7 +200,7 @@ def _write_indexed_job(to_do: list[State], runs_dir: pathlib.Path, name: str) ->
 
 
 def parse_flags(argv: list[str]) -> list[str]:
-    """Parse the flags; --config.KEY=VALUE are the runs' and stay."""
+    """Parse the flags; leave --config.KEY=VALUE, which are for the runs, as arguments."""
     settings = [each for each in argv if each.startswith("--config.")]
     try:
         rest = flags.FLAGS([each for each in argv if each not in settings])

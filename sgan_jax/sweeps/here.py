@@ -1,7 +1,7 @@
-"""Run commands on this machine, N at a time, whatever becomes of each.
+"""Run commands on this machine, N at a time; a failure does not stop the others.
 
-A child is led by this process alone: it has a process group of its own, so that Ctrl-C on the
-terminal reaches it once, from here, and not a second time while it saves.
+Each child has a process group of its own, so that Ctrl-C on the terminal reaches it only once,
+through this process, and not a second time while it saves.
 """
 
 import collections
@@ -23,17 +23,17 @@ import tqdm
 from sgan_jax.evaluation import run_folder
 
 POLL_SECONDS = 0.2
-LOG = "output.log"  # in a run's folder: all that its processes said, one start after another
-STOPPED = 75  # exit status (EX_TEMPFAIL), of a run and of a sweep: the same command goes on
+LOG = "output.log"  # in a run's folder: stdout and stderr of all its starts, appended
+STOPPED = 75  # exit status (EX_TEMPFAIL) of a run or a sweep: the same command resumes it
 SAME_SECONDS = (
-    2.0  # `uv run` and others hand on what the terminal has sent to all: one order, twice
+    2.0  # `uv run` and others forward signals that the terminal sent to all: one order, twice
 )
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A command line and the folder of its run; `steps` of the whole run, 0 where not known."""
+    """A command line and the folder of its run; `steps` of the whole run, 0 if unknown."""
 
     name: str
     command: Sequence[str]
@@ -43,9 +43,9 @@ class Job:
 
 @dataclasses.dataclass
 class Outcome:
-    """What became of the jobs."""
+    """How the jobs ended."""
 
-    statuses: dict[str, int] = dataclasses.field(default_factory=dict)  # of those that ended
+    statuses: dict[str, int] = dataclasses.field(default_factory=dict)  # of the jobs that ended
     stopped: bool = False  # by a signal
 
     def failed(self) -> list[str]:
@@ -70,7 +70,7 @@ class _Running:
             )
 
     def progress(self) -> str:
-        """Return 'NAME 150/300', the step that the run has told of last and how many it has."""
+        """Return 'NAME 150/300': the last step that the run has logged, and its number of steps."""
         folder = self.job.workdir
         self.total = self.total or run_folder.total_steps(folder) or 0
         return f"{self.job.name} {run_folder.last_step(folder)}/{self.total or '?'}"
@@ -84,16 +84,17 @@ def run_all(
     done: int = 0,
     ended: Callable[[str], None] = lambda name: None,
 ) -> Outcome:
-    """Run the jobs, `parallel` at a time; a failure stops none of the others.
+    """Run the jobs, `parallel` at a time; a failure does not stop the others.
 
-    SIGINT, SIGTERM and SIGHUP go to the children, which save and end; a second one kills them.
+    SIGINT, SIGTERM and SIGHUP are passed on to the children (SIGHUP as SIGTERM), which save and
+    end; a second signal kills them.
 
     Args:
       jobs: in the order in which they start.
       parallel: how many run at once.
-      gpus: their numbers, shared out among the jobs that run at once; none: nothing is hidden.
-      done: how many runs the sweep has besides, for the progress bar.
-      ended: called with the name of each job that has ended well.
+      gpus: their ids, divided among the jobs that run at once; if empty, nothing is hidden.
+      done: runs of the sweep that are finished already, for the progress bar.
+      ended: called with the name of each job that succeeded.
     """
     shares = share_out(gpus, parallel)
     waiting, outcome = collections.deque(jobs), Outcome()
@@ -113,7 +114,7 @@ def run_all(
                     _tell(bar, _ended(child, status))
             if signals and not outcome.stopped:
                 outcome.stopped = True
-                # A closed terminal is no reason to end without saving.
+                # A run saves on SIGTERM but not on SIGHUP, which a closing terminal sends.
                 first = signals[0].signum
                 _send(signal.SIGTERM if first == signal.SIGHUP else first, running)
                 _tell(bar, f"stopping {len(running)} runs, they save first; once more kills them")
@@ -125,7 +126,7 @@ def run_all(
 
 
 def visible_gpus() -> list[str]:
-    """Return the numbers of the GPUs that a run may use here; none where there is no GPU."""
+    """Return the ids of the GPUs that runs may use on this machine; empty if there are none."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [gpu for gpu in given.split(",") if gpu.strip()]
@@ -136,9 +137,9 @@ def visible_gpus() -> list[str]:
 
 
 def share_out(gpus: Sequence[str], parallel: int) -> list[str | None]:
-    """Return what each of the jobs that run at once sees of the GPUs, None for all that there is.
+    """Return the GPUs that each of the jobs that run at once sees; None for all of them.
 
-    Two runs on one GPU would each take most of its memory.
+    No GPU is shared: each of two runs would take most of its memory.
     """
     if not gpus or parallel == 1:
         return [None] * parallel
@@ -186,7 +187,7 @@ class _Signal(NamedTuple):
 
 @contextlib.contextmanager
 def _caught() -> Generator[list[_Signal]]:
-    """Collect the signals that come while the body runs."""
+    """Collect the signals that arrive while the body runs."""
     signals: list[_Signal] = []
 
     def note(signum: int, _: FrameType | None) -> None:

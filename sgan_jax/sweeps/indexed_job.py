@@ -1,4 +1,4 @@
-"""A sweep as a Kubernetes Indexed Job, a run an index (batch/v1; Kubernetes 1.29 or newer)."""
+"""A sweep as a Kubernetes Indexed Job, one run per index (batch/v1; Kubernetes 1.29 or newer)."""
 
 import re
 import shlex
@@ -7,7 +7,7 @@ from typing import Any
 
 SELECT = 'shift "$JOB_COMPLETION_INDEX"; eval "exec $1"'  # index k runs the k-th argument
 
-# What is no fault of the run: its node was lost or drained, or it was told to end and has saved.
+# Not the run's fault: its node was lost or drained, or it was told to stop (75: saved, 76: not).
 NO_FAULT = (
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
     {"action": "Ignore", "onExitCodes": {"operator": "In", "values": [75, 76]}},
@@ -24,22 +24,22 @@ def manifest(
     gpus: int,
     parallel: int,
 ) -> dict[str, Any]:
-    """Return the Job as what its YAML stands for.
+    """Return the Job's manifest as plain Python values.
 
     Args:
-      commands: one an index.
-      name: of the Job; made to be one that Kubernetes takes.
-      image: that holds the program.
+      commands: one per index.
+      name: of the Job; converted to a valid Kubernetes name.
+      image: the container image with the program.
       claim: PersistentVolumeClaim that holds the runs' folders and the data.
-      mount: where the image sees it.
-      gpus: a run, 0 for none.
+      mount: where it is mounted in the container.
+      gpus: per run, 0 for none.
       parallel: how many run at once.
     """
     container = {
         "name": "run",
         "image": image,
         "command": ["bash", "-c", SELECT, "sweep"],
-        # Kubernetes reads $(NAME) as a variable, and $$ as $.
+        # Kubernetes expands $(NAME) as a variable, and $$ to $.
         "args": [shlex.join(command).replace("$", "$$") for command in commands],
         "volumeMounts": [{"name": "work", "mountPath": mount}],
         "resources": {"limits": {"nvidia.com/gpu": gpus}} if gpus else {},
@@ -59,7 +59,7 @@ def manifest(
             "completionMode": "Indexed",
             "completions": len(commands),
             "parallelism": min(parallel, len(commands)),
-            "backoffLimitPerIndex": 3,  # one run that fails stops none of the others
+            "backoffLimitPerIndex": 3,  # a run that fails does not stop the others
             "maxFailedIndexes": len(commands),
             "podFailurePolicy": {"rules": list(NO_FAULT)},
             "template": {"spec": pod},

@@ -1,4 +1,4 @@
-"""One small JSON file for each finished run of a sweep: what a study keeps in its repository."""
+"""One small JSON file for each finished run of a sweep, for a study to keep in its repository."""
 
 import contextlib
 import json
@@ -11,17 +11,17 @@ from typing import Any
 from sgan_jax.evaluation import run_folder
 from sgan_jax.sweeps import sweep_file
 
-ROUNDED = 6  # digits; a test part of a million patterns would need as many
+ROUNDED = 6  # digits, enough for a test part of a million patterns
 
 
 def write(run: sweep_file.Run, runs_dir: pathlib.Path, folder: pathlib.Path) -> pathlib.Path | None:
-    """Write <folder>/<name>.json of a run where it is finished, and return its path, else None.
+    """Write <folder>/<name>.json for a finished run and return its path, else None.
 
     It holds `name`, `row` (see below), `percent`, `command`, `program` (the commit),
-    `validation_top1` (of the step that was tested), `training` (of `how_it_went`), all of
-    test_metrics.json and, of a method with a generator, `generator`, which is
+    `validation_top1` (of the step that was tested), `training` (from `how_it_went`), all of
+    test_metrics.json and, for methods with a generator, `generator`, which is
     generator_metrics.json.
-    One that is there already is kept: the run may have been cleared away and made again since.
+    An existing file is kept (and None returned): the run may have been deleted and repeated since.
     """
     there = run_folder.read(runs_dir / run.name)
     path = folder / f"{run.name}.json"
@@ -49,19 +49,19 @@ def write(run: sweep_file.Run, runs_dir: pathlib.Path, folder: pathlib.Path) -> 
 
 
 def row(run: sweep_file.Run) -> str:
-    """Return 'augmented' of --config=configs/study.py:augmented; the method where none stands."""
+    """Return 'augmented' for --config=configs/study.py:augmented; without a colon, the method."""
     return run.flags[0].partition(".py:")[2] or run.config.method
 
 
 def best_validation(workdir: pathlib.Path) -> float | None:
-    """Return the highest validation accuracy that metrics.jsonl tells of."""
+    """Return the highest validation accuracy in metrics.jsonl, or None if it has none."""
     return max((line["accuracy"] for line in _metrics(workdir, "validation")), default=None)
 
 
 def how_it_went(workdir: pathlib.Path) -> dict[str, Any]:
-    """Return what metrics.jsonl tells of a run's end, and of its best step.
+    """Return what metrics.jsonl says about a run's end and its best step.
 
-    The last line of training as it stands there; `best_step`, the first with the highest validation
+    The fields of the last training line; `best_step`, the first with the highest validation
     accuracy; `validation_loss_least`; `validation_loss` and `validation_top1` of the last step.
     """
     found = {}
@@ -76,13 +76,13 @@ def how_it_went(workdir: pathlib.Path) -> dict[str, Any]:
 
 
 def _metrics(workdir: pathlib.Path, kind: str) -> list[dict[str, Any]]:
-    """Return the lines of metrics.jsonl of a kind, 'train' or 'validation'."""
+    """Return the lines of one kind in metrics.jsonl, 'train' or 'validation'."""
     lines = (json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines())
     return [line for line in lines if line["kind"] == kind]
 
 
 def commit() -> str | None:
-    """Return the commit of the program, with '-dirty' where it was changed; None outside git."""
+    """Return the program's commit, with '-dirty' if it was changed; None outside git."""
     command = ("git", "describe", "--always", "--dirty", "--abbrev=12")
     try:
         here = pathlib.Path(__file__).parent

@@ -1,4 +1,4 @@
-"""A sweep as one Slurm array, a run an element, submitted by submitit (extra 'slurm')."""
+"""A sweep as one Slurm job array, one run per element, submitted by submitit (extra 'slurm')."""
 
 import pathlib
 import signal
@@ -7,31 +7,31 @@ import time
 from collections.abc import Sequence
 
 SAVING_SECONDS = 60.0  # more than a run needs to save and end when it is told to stop
-STOP_AHEAD_SECONDS = 180  # how long before its time is up Slurm tells an element so
+STOP_AHEAD_SECONDS = 180  # how long before its time limit Slurm warns an element
 
 
 class Resumable:
-    """A command line that can be put off: submitit calls it, or `checkpoint` when time is up."""
+    """A command that can be requeued: submitit calls it, and `checkpoint` near its time limit."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.command = list(command)
         self._process: subprocess.Popen | None = None
 
     def __call__(self) -> None:
-        """Run the command; raise CalledProcessError where it fails."""
-        # Slurm's warning goes to all processes of the element; this one passes on what it means.
+        """Run the command; raise CalledProcessError if it fails."""
+        # Slurm's warning reaches all processes of the element: only `checkpoint` is to react to it.
         ignored = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         try:
             self._process = subprocess.Popen(self.command)
         finally:
             signal.signal(signal.SIGUSR2, ignored)
-        while self._process.poll() is None:  # not wait(), which `checkpoint` would find locked
+        while self._process.poll() is None:  # not wait(), whose lock `checkpoint` would meet
             time.sleep(0.2)
         if self._process.returncode:
             raise subprocess.CalledProcessError(self._process.returncode, self.command)
 
     def checkpoint(self):
-        """Let the run save and end; return what submitit queues again: the same command."""
+        """Let the run save and end; return what submitit requeues: the same command."""
         from submitit.helpers import DelayedSubmission
 
         if self._process is not None:
@@ -53,14 +53,14 @@ def submit(
     """Submit the commands and return the array's job id.
 
     Args:
-      commands: one an element.
+      commands: one per element.
       folder: for submitit's files and the elements' output; every node must see it.
       name: of the job.
       parallel: how many elements may run at once.
       options: of `sbatch`, by submitit's names: partition, time (minutes), gpus_per_node, ...
 
     Raises:
-      ValueError: submitit is not installed, Slurm is not here, or an option does not exist.
+      ValueError: submitit or Slurm is not available, or an option does not exist.
     """
     try:
         import submitit
@@ -71,7 +71,7 @@ def submit(
     if unknown := sorted(set(options) - set(known)):
         raise ValueError(f"--slurm={unknown[0]}=... does not exist; there are {', '.join(known)}")
     try:
-        # submitit counts how often an element may run out of its time.
+        # How often submitit requeues an element that runs into its time limit.
         executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=100)
     except RuntimeError as error:
         raise ValueError(f"--backend=slurm: {error}") from error

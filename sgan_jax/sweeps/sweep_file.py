@@ -1,8 +1,8 @@
-"""What a sweep file lists, each run checked before any starts.
+"""Read a sweep file and check all its runs before any starts.
 
 A sweep file is plain Python. Its function `runs` yields (name, config, overrides): the name of the
 run's folder, a config file as --config takes it (`configs/bl_05.py:supervised`), and a dict from
-dotted settings to values (`{"seed": 1}`).
+dotted keys to values (`{"seed": 1}`).
 """
 
 import difflib
@@ -26,12 +26,12 @@ class Run(NamedTuple):
     """One run of a sweep."""
 
     name: str
-    flags: tuple[str, ...]  # of the program, its --workdir left out
-    config: ml_collections.ConfigDict  # what the program makes of them
+    flags: tuple[str, ...]  # of the program, without --workdir
+    config: ml_collections.ConfigDict  # that the program makes of the flags
 
     def command(self, runs_dir: pathlib.Path, program: Sequence[str] = PROGRAM) -> list[str]:
-        """Return the command line that starts the run, or goes on with it."""
-        # However this was started (by Slurm, in a pod), each run is one process, not one of many.
+        """Return the command line that starts or resumes the run."""
+        # However this was started (by Slurm, in a pod), each run is a single process.
         return [*program, *self.flags, f"--workdir={runs_dir / self.name}", "--num_processes=1"]
 
 
@@ -39,7 +39,7 @@ def read(path: pathlib.Path, settings: Sequence[str] = ()) -> list[Run]:
     """Return the runs of a sweep file, with --config.KEY=VALUE settings added to each.
 
     Raises:
-      ValueError: the file is not a sweep, or a run of it has settings that cannot be meant.
+      ValueError: the file is not a sweep, or one of its runs has invalid settings.
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist; use one of configs/sweeps/")
@@ -106,7 +106,7 @@ def _check_key(argument: str) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> ml_collections.ConfigDict:
-    """Return what the program makes of its flags, by the parser that it uses itself."""
+    """Return the configuration that the program makes of its flags, with its own parser."""
     values = flags.FlagValues()
     argv = ["main", *arguments]
     config = config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
@@ -116,5 +116,5 @@ def _parse(arguments: Sequence[str]) -> ml_collections.ConfigDict:
     except OSError as error:
         raise ValueError(" ".join(str(error).split())) from error
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        # ml_collections puts a traceback into its messages; the reason is the last line.
+        # ml_collections includes a traceback in its messages; the reason is the last line.
         raise ValueError(str(error).strip().splitlines()[-1]) from error
