@@ -19,7 +19,7 @@ Array = jax.Array
 
 LEAK = 0.2
 EPS = 1e-4
-MOMENTUM = 0.9  # torch's default: there it is 0.1, the weight of the new value
+MOMENTUM = 0.9  # weight of the old value: torch's default, 0.1, is that of the new one
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))

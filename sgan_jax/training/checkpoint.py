@@ -61,13 +61,13 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self._folder,
             options=ocp.CheckpointManagerOptions(
-                save_interval_steps=0 if read_only else 1,  # orbax warns when it has to say so
+                save_interval_steps=0 if read_only else 1,  # orbax would set 0 with a warning
                 read_only=read_only,
                 create=False,
                 # orbax waits for all processes otherwise
                 multiprocessing_options=ocp.options.MultiprocessingOptions(active_processes={0}),
                 preservation_policy=preservation_policy.LatestN(keep),
-                cleanup_tmp_directories=not read_only,  # of a killed run
+                cleanup_tmp_directories=not read_only,  # left by a killed run
                 enable_async_checkpointing=False,
             ),
             item_names=("state", "notes"),

@@ -42,7 +42,7 @@ class Scene(NamedTuple):
 def prepare_data(
     config: ml_collections.ConfigDict, beam_options: Sequence[str] | None = None
 ) -> pathlib.Path:
-    """Return the folder of the data set, building it first (with Beam if asked) where missing."""
+    """Return the data set's folder, building it if missing, with Beam if options are given."""
     data = config.data
     source = combined_source.make_source(
         source=data.source,

@@ -28,8 +28,8 @@ def make_feature_matching_step(
 
     The distance is || mean f(x_unlab) - mean f(G(z)) ||², with f the features before the class head
     and means over the batch of all devices (Salimans et al., NeurIPS 2016, section 3.1). Both
-    networks are updated at once, each against the other's old one. Unlabelled and generated
-    patterns have `noise` added (`instance_noise`).
+    networks are updated at once, from their old parameters. Unlabelled and generated patterns have
+    `noise` added (`instance_noise`).
     """
 
     def feature_matching_step(

@@ -58,7 +58,7 @@ def start(
             "num_processes": num_processes,
             "cluster_detection_method": "deactivate",
         }
-    jax.config.update("jax_enable_preemption_service", False)  # takes SIGTERM from `shutdown`
+    jax.config.update("jax_enable_preemption_service", False)  # would take `shutdown`'s SIGTERM
     jax.distributed.initialize(
         **found,
         shutdown_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,

@@ -30,7 +30,7 @@ def make_sgan_step(
     noise: float = 0.0,
     real_per_generated: int = 1,
 ) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
-    """Make the paper's step: both networks are updated at once, each against the other's old one.
+    """Make the paper's step: both networks are updated at once, from their old parameters.
 
     One batch of latents yields the generated patterns of both objectives, eq. 3 and eq. 2; that one
     pass updates the generator's running statistics. The discriminator sees labelled, unlabelled and

@@ -19,14 +19,14 @@ RNG_IMPLEMENTATIONS = {2: "threefry2x32", 4: "rbg"}  # words in a key -> JAX's n
 
 
 class Networks(NamedTuple):
-    """One of a kind for each of the two networks: modules, parameters, optimisers, ..."""
+    """One item for each of the two networks: modules, parameters, optimisers, ..."""
 
     discriminator: Any
     generator: Any
 
 
 class ReleasedOptimizers(NamedTuple):
-    """One of a kind for each of the released program's three optimisers."""
+    """One item for each of the released program's three optimisers."""
 
     generator: Any
     labelled: Any  # of the discriminator, for the cross-entropy on labelled patterns

@@ -90,5 +90,5 @@ def sum_examples(**per_example: Array) -> Metrics:
 
 
 def mean_per_example(values: Array, like: Array) -> Array:
-    """Return the mean of any number of values, repeated as a metric for each of `like` [B]."""
+    """Return the mean of all values, repeated for each example of `like` [B], as a metric."""
     return jnp.full_like(like, jnp.mean(values))

@@ -77,7 +77,7 @@ def explained(error: BaseException, folder: pathlib.Path, need: int = 0) -> Work
 
 def _is_of_another_folder(error: OSError, workdir: pathlib.Path) -> bool:
     """Say whether an error is about a file elsewhere: crystals, a data set."""
-    if error.filename is None:  # a full disk is another one if there is room left on this
+    if error.filename is None:  # a full disk is elsewhere if there is room left here
         full = error.errno in _FULL and workdir.is_dir()
         return full and shutil.disk_usage(workdir).free > _ALMOST_NOTHING
     path, here = pathlib.Path(os.fsdecode(error.filename)).resolve(), workdir.resolve()
