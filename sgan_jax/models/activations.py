@@ -1,4 +1,4 @@
-"""GELU in the erf form, with a gradient computed from its input in one pass."""
+"""GELU in its erf form, with a gradient computed from the input in one pass."""
 
 import math
 
@@ -10,7 +10,7 @@ Array = jax.Array
 
 
 def widened(x: Array) -> Array:
-    """Return x in float32 where it is bfloat16."""
+    """Return x, converted to float32 if it has a narrower type such as bfloat16."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
@@ -27,12 +27,12 @@ def gelu_slope(x: Array) -> Array:
 
 @jax.custom_vjp
 def gelu(x: Array) -> Array:
-    """Return GELU(x), elementwise; only x is kept for the gradient."""
+    """Return GELU(x) elementwise; only x is kept for the gradient."""
     return gelu_value(widened(x)).astype(x.dtype)
 
 
 def _gelu_forward(x):
-    x = lax.optimization_barrier(x)  # computed once, not again in every user
+    x = lax.optimization_barrier(x)  # so that x is computed once, not again for each use
     y = gelu_value(widened(x)).astype(x.dtype)
     return lax.optimization_barrier(y), x
 

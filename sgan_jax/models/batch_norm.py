@@ -1,6 +1,6 @@
-"""LeakyReLU and BatchNorm in one, with the gradient in closed form, over all devices.
+"""LeakyReLU and BatchNorm over all devices in one, with the gradient in closed form.
 
-With a = leaky(x), m and v its mean and variance for each channel over the points of all devices,
+With a = leaky(x), m and v its mean and variance per channel over the points of all devices,
 r = 1 / sqrt(v + eps) and n = (a - m) r:  y = scale n + bias. For a cotangent dy:
 
     da = scale r (dy - mean(dy) - n mean(dy n)),  dscale = sum dy n,  dbias = sum dy
@@ -19,7 +19,7 @@ Array = jax.Array
 
 LEAK = 0.2
 EPS = 1e-4
-MOMENTUM = 0.9  # torch's default, 0.1 of the new value
+MOMENTUM = 0.9  # weight of the old value: torch's default, 0.1, is that of the new one
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -28,7 +28,7 @@ def leaky_batch_norm(
 ) -> tuple[Array, Array, Array]:
     """Return BatchNorm(leaky(x)) of x [N, C], and the mean and the variance [C] it used.
 
-    The mean and the variance carry no gradient. Of bfloat16 x, all is computed in float32.
+    The mean and the variance carry no gradient. For bfloat16 x, everything is computed in float32.
     """
     return _forward(x, scale, bias, axis_name)[0]
 
@@ -65,10 +65,10 @@ def _leaky(x):
 
 
 def _moments_of_all(mean, variance, axis_name):
-    """Return mean and variance [C] over the points of all devices, each of which has as many.
+    """Return mean and variance [C] over the points of all devices, which have equally many.
 
-    The variance of all is the mean of the devices' variances plus the variance of their means: one
-    message, where the square of the distance from the common mean would need two.
+    The overall variance is the mean of the devices' variances plus the variance of their means.
+    That takes one message; squared deviations from the overall mean would take two.
     """
     if axis_name is None or lax.axis_size(axis_name) == 1:
         return mean, variance
@@ -87,8 +87,8 @@ def _means_of_all(one, other, axis_name):
 class LeakyBatchNorm(nn.Module):
     """`leaky_batch_norm` over B and L with parameters `scale` and `bias` [C].
 
-    The running `mean` and `var` live in the collection 'batch_stats'; they are used, and left as
-    they are, outside training.
+    The running `mean` and `var` are in the collection 'batch_stats'; outside training they are used
+    and not updated.
     """
 
     axis_name: str | None = None

@@ -16,7 +16,7 @@ Array = jax.Array
 class Projector(nn.Module):
     """Two layers from the classifier's features [B, F] to [B, features].
 
-    The last has no bias, which `unit_vectors` would take out again.
+    The last has no bias, since `unit_vectors` would subtract it again.
     """
 
     hidden: int = 128
@@ -24,16 +24,16 @@ class Projector(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Project."""
+        """Project the features."""
         x = activations.gelu(layers.Dense(self.hidden, name="hidden")(x))
         return nn.Dense(self.features, use_bias=False, name="last")(x)
 
 
 def unit_vectors(x: Array, mean: Array) -> Array:
-    """Return the directions [B, E] of x [B, E] from a mean [E].
+    """Return the unit vectors [B, E] along x [B, E] - mean [E].
 
-    Features after GELU and a maximum are all positive: without the mean taken out (SimCLR has a
-    BatchNorm there) all of them point the same way, and the loss has hardly a slope.
+    Features after GELU and a maximum are almost all positive: unless the mean is subtracted (SimCLR
+    has a BatchNorm there), all of them point the same way, and the loss has hardly any gradient.
     """
     x = x - mean[None, :]
     return x / jnp.sqrt(jnp.sum(x * x, axis=-1, keepdims=True) + 1e-12)
@@ -42,16 +42,16 @@ def unit_vectors(x: Array, mean: Array) -> Array:
 def contrastive_loss(
     anchors: Array, candidates: Array, itself: Array, partner: Array, temperature: float
 ) -> Array:
-    """Return -log of the partner's share among all candidates but the anchor itself, [B].
+    """Return -log of the partner's share among all candidates except the anchor itself, [B].
 
     The share of candidate j is exp(anchor · candidate_j / temperature), normalised (NT-Xent).
 
     Args:
       anchors: unit vectors [B, E].
       candidates: unit vectors [N, E], the anchors among them.
-      itself: int [B], the candidates that are the anchors.
-      partner: int [B], the candidates that are the other views of the anchors' patterns.
-      temperature: the smaller, the more the nearest candidates count.
+      itself: int [B], indices of the anchors among the candidates.
+      partner: int [B], indices of the other views of the anchors' patterns.
+      temperature: the smaller it is, the more the nearest candidates count.
     """
     similarity = anchors @ candidates.T / temperature
     own = jnp.arange(len(candidates), dtype=itself.dtype)[None, :] == itself[:, None]

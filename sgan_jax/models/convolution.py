@@ -1,9 +1,9 @@
-"""Convolutions along L, [B, L, C], in the forms that are fast on CPU and no slower elsewhere.
+"""Convolutions along L of [B, L, C], in forms that are fast on CPU and no slower elsewhere.
 
-The library's convolution is close to a matrix product's speed forward. Its gradients are not
-where the stride is above one (they dilate with zeros and transpose arrays of the input's size), nor
-is it where the kernel is longer than the sequence. Both are written as matrix products here.
-Each computes in the type of x, to which the kernel is converted.
+The library's forward convolution is nearly as fast as a matrix product, unless the kernel is at
+least as long as the sequence. Its gradients are slow if the stride is above one (they dilate with
+zeros and transpose arrays of the input's size). Both are written as matrix products here, strides
+only in `conv_and_shortcut`. Each function computes in the type of x and converts the kernel to it.
 """
 
 import functools
@@ -54,13 +54,13 @@ def _conv_backward(padding, residuals, dy):
 
 
 def _conv_gradients(x, kernel, dy, *, padding):
-    """Return the library's gradients as forward convolutions of arrays that are laid out for them.
+    """Return the library's gradients as forward convolutions of suitably arranged arrays.
 
-    XLA's CPU compiler does so itself, but not inside a loop (`lax.scan`, `lax.map`): there the
-    library's gradients are computed element by element, 30 times slower.
+    XLA's CPU compiler does the same, but not inside a loop (`lax.scan`, `lax.map`): there it
+    computes the library's gradients element by element, 30 times slower.
     """
     dx = _library_conv(dy, kernel[::-1].swapaxes(1, 2), 1, kernel.shape[0] - 1 - padding)
-    # Channels take the place of examples, examples of channels; the taps are the length of it.
+    # Channels and examples trade places; the length of the result is the number of taps.
     dkernel = _library_conv(x.transpose(2, 1, 0), dy.transpose(1, 0, 2), 1, padding)
     return dx, dkernel.transpose(1, 0, 2)
 
@@ -80,7 +80,7 @@ def _conv_of_windows(x, kernel, stride, padding):
 
 
 def conv_and_shortcut(x: Array, kernel: Array, shortcut: Array, stride: int) -> tuple[Array, Array]:
-    """Return a convolution and a 1x1 convolution of the same input and stride.
+    """Return a convolution and a 1x1 convolution of the same input with the same stride.
 
     x [B, L, C]; kernel [K, C, F], K odd, padding K // 2; shortcut [1, C, F'].
     The results are [B, ceil(L / stride), F] and [B, ceil(L / stride), F'].
@@ -105,10 +105,11 @@ def _downsample_forward(x, kernel, shortcut, stride):
 
 
 def _downsample_backward(stride, residuals, cotangents):
-    """Return both gradients from two matrix products, of cotangents with blocks of `stride` points.
+    """Return the gradients by two matrix products with cotangents of blocks of `stride` points.
 
-    Output l sees the points s l - K // 2 ... s l + K // 2: the blocks l + o of some offsets o. So
-    block i gets gradient from the outputs i - o, and from the shortcut's output i.
+    Output l depends on the points s l - K // 2 ... s l + K // 2, with stride s, which are in the
+    blocks l + o for a few offsets o. So block i receives gradients from the outputs i - o, and from
+    the shortcut's output i.
     """
     x, kernel, shortcut = residuals
     dy, ds = cotangents
@@ -122,7 +123,7 @@ def _downsample_backward(stride, residuals, cotangents):
     cotangent = jnp.concatenate(parts, axis=-1).reshape(batch * outputs, -1)
     blocks = x.reshape(batch * outputs, stride * channels)
 
-    # Tap k lies at point s o + j of the blocks where s o + j = k - K // 2.
+    # Tap k is at point j of the block at offset o with s o + j = k - K // 2.
     before = reach * stride - half
     after = len(offsets) * stride - before - taps
     tapped = jnp.pad(kernel, ((before, after), (0, 0), (0, 0)))
@@ -139,7 +140,7 @@ def _downsample_backward(stride, residuals, cotangents):
 
 
 def _shifted(dy, offset):
-    """Return dy[:, i - offset] for every i, zero outside."""
+    """Return dy[:, i - offset] for every i, with zeros outside."""
     return lax.pad(dy, jnp.zeros((), dy.dtype), ((0, 0, 0), (offset, -offset, 0), (0, 0, 0)))
 
 
@@ -147,10 +148,10 @@ _downsample.defvjp(_downsample_forward, _downsample_backward)
 
 
 def stem_conv(x: Array, kernel: Array, group: int) -> Array:
-    """Convolve one channel, x [B, N group + K - 1] with kernel [K, 1, F] -> [B, N, group, F].
+    """Convolve one channel: x [B, N group + K - 1], kernel [K, 1, F] -> [B, N, group, F].
 
     A matrix product of windows of group + K - 1 points with the kernel at each place in the window:
-    a little more arithmetic, and far less to gather than one window a point.
+    a little more arithmetic, but far less data to gather than with one window per point.
     """
     taps, _, features = kernel.shape
     window = group + taps - 1
@@ -187,10 +188,11 @@ def _spread_forward(x, kernel):
 
 
 def _spread_backward(residuals, dy):
-    """Return the gradients of the transpose of G: dx = G dy, and dkernel is G's, of x and dy.
+    """Return the gradients, writing this map as the transpose of a convolution G: dx = G dy.
 
-    So the zeros around x are never transposed, and the library's kernel gradient is not asked of a
-    convolution padded by more than half its kernel, where it is 30 times slower on CPU.
+    dkernel is G's kernel gradient at the input dy for the cotangent x. This way the zeros around x
+    are never transposed, and the library need not compute the kernel gradient of a convolution
+    padded by more than half its kernel, which is 30 times slower on CPU.
     """
     x, kernel = residuals
     x, dy = lax.optimization_barrier((x, dy))
@@ -202,7 +204,7 @@ _spread.defvjp(_spread_forward, _spread_backward)
 
 
 def _by_phases(x, kernel, stride):
-    """Make `stride` points at a time: a product of windows of ceil(K / stride) points of x."""
+    """Compute `stride` points at a time, from windows of ceil(K / stride) points of x."""
     batch, length, channels = x.shape
     taps, _, features = kernel.shape
     reach = -(-taps // stride)
@@ -218,7 +220,7 @@ def _by_phases(x, kernel, stride):
 
 
 def _overlapped(x, kernel, stride):
-    """Multiply each point by the whole kernel, and add where the results overlap."""
+    """Multiply each point by the whole kernel and add the results where they overlap."""
     taps = kernel.shape[0]
     batch, length, channels = x.shape
     products = x.reshape(-1, channels) @ kernel[:, :, 0].T

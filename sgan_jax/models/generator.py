@@ -1,4 +1,4 @@
-"""Generator: latent z to a pattern of 3041 points, by transposed convolutions (section 2.4)."""
+"""Generator: latent z -> pattern of 3041 points, by transposed convolutions (section 2.4)."""
 
 import math
 
@@ -27,7 +27,7 @@ class TransposedConv(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Spread x by `kernel` [K, C, features]: tap k of point i adds to point i stride + k."""
-        # torch counts a transposed kernel's fan-in from the output channels.
+        # torch computes a transposed kernel's fan-in from the output channels.
         kernel = self.param(
             "kernel",
             layers.uniform_fan_in(self.kernel_size * self.features),
@@ -37,19 +37,19 @@ class TransposedConv(nn.Module):
 
 
 class Generator(nn.Module):
-    """Patterns from noise, [B, 100] -> [B, 3041], values in 0..1.
+    """Generate patterns from noise, [B, 100] -> [B, 3041], values in 0..1.
 
-    BatchNorm keeps its running statistics in 'batch_stats'; with `axis_name` its batch is that of
-    all devices. Parameters, statistics and patterns are float32 with any `dtype`.
+    BatchNorm keeps its running statistics in 'batch_stats'; with `axis_name`, its batch is that of
+    all devices. Parameters, statistics and patterns are float32 whatever the `dtype`.
     """
 
-    start: float = 0.5  # what an untrained one makes at every angle, nearly
+    start: float = 0.5  # the approximate output of an untrained generator at every angle
     axis_name: str | None = None
-    dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and what lies between layers
+    dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and activations
 
     @nn.compact
     def __call__(self, z: Array, *, train: bool) -> Array:
-        """Generate a pattern from each latent."""
+        """Generate a pattern from each latent vector."""
         x = z[:, :, None].astype(self.dtype)
         for i, (kernel_size, stride) in enumerate(HIDDEN, 1):
             x = TransposedConv(CHANNELS, kernel_size, stride, name=f"conv{i}")(x)

@@ -1,13 +1,13 @@
 """LayerNorm over channels, alone or followed by GELU, with the gradient in closed form.
 
-With m, r the mean and the reciprocal deviation over the C channels, n = (x - m) r and
+With m and r the mean and the reciprocal standard deviation over the C channels, n = (x - m) r and
 z = scale n + bias; for a cotangent dz and g = scale dz:
 
     dx = r (g - mean(g) - n mean(g n)),  dscale = sum dz n,  dbias = sum dz
 
-Kept for the gradient: x, m, r. Of bfloat16 x, all is computed in float32. The optimization barriers
-say which arrays exist: left to itself the compiler computes statistics, erf and masks again inside
-every loop that needs them.
+Kept for the gradient: x, m, r. For bfloat16 x, everything is computed in float32. The optimization
+barriers decide which arrays are stored: otherwise the compiler recomputes statistics, erf and masks
+inside every loop that needs them.
 """
 
 import functools
@@ -25,12 +25,12 @@ EPS = 1e-5
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def layer_norm(x: Array, scale: Array, bias: Array, gelu: bool) -> Array:
-    """Normalise x [N, C] over C, apply scale and bias [C], and GELU if asked for."""
+    """Normalise x [N, C] over C, apply scale and bias [C], and GELU if `gelu` is set."""
     return _forward(x, scale, bias, gelu)[0]
 
 
 def statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and reciprocal deviation over the last axis, float32 [..., 1]."""
+    """Return mean and reciprocal standard deviation over the last axis, float32 [..., 1]."""
     x = activations.widened(x)
     mean = lax.optimization_barrier(x.mean(-1, keepdims=True))
     variance = jnp.square(x - mean).mean(-1, keepdims=True)
@@ -38,7 +38,7 @@ def statistics(x: Array) -> tuple[Array, Array]:
 
 
 def input_gradient(g: Array, g_normal: Array, normal: Array, rdev: Array) -> Array:
-    """Return r (g - mean(g) - n mean(g n)), means over the last axis."""
+    """Return r (g - mean(g) - n mean(g n)), with means over the last axis; `g_normal` is g n."""
     # Means as products with a vector: the fastest reduction of a short last axis on CPU.
     channels = g.shape[-1]
     weights = jnp.full((channels, 1), 1.0 / channels, g.dtype)

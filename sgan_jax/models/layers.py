@@ -1,4 +1,4 @@
-"""The layers both networks are made of, initialised as torch (the paper's program) does it."""
+"""The layers of both networks, initialised as in torch, which the paper's program uses."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Array = jax.Array
 
 
 def uniform_fan_in(fan_in: int) -> Callable[..., Array]:
-    """Return U(-1/sqrt(fan_in), 1/sqrt(fan_in)): torch's default for kernels and biases alike."""
+    """Return U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's default for both kernels and biases."""
     bound = 1.0 / math.sqrt(fan_in)
 
     def init(key, shape, dtype=jnp.float32):
@@ -30,13 +30,13 @@ class ConvKernel(nn.Module):
 
     @nn.compact
     def __call__(self, channels: int) -> Array:
-        """Return the kernel for an input of so many channels."""
+        """Return the kernel for an input with `channels` channels."""
         shape = (self.kernel_size, channels, self.features)
         return self.param("kernel", uniform_fan_in(self.kernel_size * channels), shape)
 
 
 class LayerNorm(nn.Module):
-    """LayerNorm of the last axis with parameters `scale` and `bias` [C], and GELU if asked for."""
+    """LayerNorm over the last axis with parameters `scale` and `bias` [C], optionally with GELU."""
 
     @nn.compact
     def parameters(self, channels: int) -> tuple[Array, Array]:
@@ -46,7 +46,7 @@ class LayerNorm(nn.Module):
         return scale, bias
 
     def __call__(self, x: Array, *, gelu: bool = False) -> Array:
-        """Normalise [..., C], then apply GELU where asked for."""
+        """Normalise [..., C], then apply GELU if `gelu` is set."""
         rows = x.reshape(-1, x.shape[-1])
         y = layer_norm.layer_norm(rows, *self.parameters(x.shape[-1]), gelu)
         return y.reshape(x.shape)

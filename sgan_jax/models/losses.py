@@ -1,8 +1,8 @@
-"""The objectives: cross-entropy, D = Z / (Z + 1) in log space, the min-max pair, released variant.
+"""The losses: cross-entropy, the SGAN's with D = Z / (Z + 1) in log space, the released variant.
 
-Z(x) = sum_k exp l_k(x) of the K class logits, so with s = logsumexp(l): D = sigmoid(s). Z itself is
-never formed.
-Every function returns one number per example, [B]; the caller sums, weighs and averages.
+Z(x) = sum_k exp l_k(x) over the K class logits, so D = sigmoid(s) with s = logsumexp(l). Z itself
+is never computed.
+Every function returns one number per example, [B]; the caller sums, weights and averages.
 """
 
 import jax
@@ -32,7 +32,7 @@ def discriminator_loss(
 ) -> Array:
     """Return the negated eq. 3, -[log D(x_unlab) + log(1 - D(G(z))) + sum t log softmax(l(x_lab))].
 
-    The three sets of logits are [B, K] of the same B.
+    All three sets of logits are [B, K], with the same B.
     """
     return (
         cross_entropy(labelled_logits, labels)
@@ -49,7 +49,7 @@ def generator_loss(generated_logits: Array) -> Array:
 def real_fake_loss(real_fake_logit: Array, target: Array) -> Array:
     """Return the released program's binary cross-entropy; logit [B], target [B] in 0..1.
 
-    A target of 1 is real; soft labels (0.8-1 and 0-0.2) are targets like any other.
+    A target of 1 means real; soft labels (0.8-1 and 0-0.2) are allowed.
     -t log sigmoid(l) - (1 - t) log(1 - sigmoid(l)) = softplus(l) - t l
     """
     return jax.nn.softplus(real_fake_logit) - target * real_fake_logit

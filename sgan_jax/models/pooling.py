@@ -1,11 +1,11 @@
-"""LayerNorm, GELU and max pooling in one: GELU of two points a window instead of all.
+"""LayerNorm, GELU and max pooling in one, with GELU of two points per window instead of all.
 
-GELU falls, then rises, so over a window it is greatest at the largest or at the smallest of its
-arguments, and those are affine in the largest and the smallest normalised value:
+GELU first falls and then rises, so over a window it is greatest at the largest or the smallest of
+its arguments, which are affine in the largest and the smallest normalised value:
 
     max_j GELU(scale n_j + bias) = max(GELU(scale max_j n_j + bias), GELU(scale min_j n_j + bias))
 
-The gradient goes to the first point that has the greatest value, as torch's does.
+The gradient goes to the first point with the greatest value, as in torch.
 """
 
 import functools
@@ -21,7 +21,7 @@ Array = jax.Array
 
 @jax.custom_vjp
 def layer_norm_gelu_max(x: Array, inside: Array, scale: Array, bias: Array) -> Array:
-    """Return max over W of GELU(LayerNorm(x)): x [N, W, C] -> [N, C].
+    """Return the max over W of GELU(LayerNorm(x)): x [N, W, C] -> [N, C].
 
     `inside` [N, W] is False for points that are padding; scale and bias are [C].
     """
@@ -32,7 +32,7 @@ def _forward(x, inside, scale, bias):
     x = lax.optimization_barrier(x)
     mean, rdev = layer_norm.statistics(x)
     normal = lax.optimization_barrier((x - mean) * rdev)
-    # Point by point, which compiles to one loop; a reduction would store its masked input first.
+    # Point by point compiles to one loop; a reduction would store its masked input first.
     points = range(x.shape[1])
     largest = functools.reduce(
         jnp.maximum, (jnp.where(inside[:, j, None], normal[:, j], -jnp.inf) for j in points)
@@ -56,7 +56,7 @@ def _backward(residuals, dy):
     dz = dy * activations.gelu_slope(chosen * scale[None] + bias[None])
     first, dz = lax.optimization_barrier((first, dz))
     points = jnp.arange(normal.shape[1], dtype=jnp.int32)[None, :, None]
-    # Where g is not zero, the normalised value is the chosen one: g n needs no reading of `normal`.
+    # Where g is not zero, n is the chosen value, so that g n can be computed without `normal`.
     g_chosen = dz * scale[None]
     g, g_normal = (
         jnp.where(first[:, None, :] == points, value[:, None, :], 0.0)

@@ -17,18 +17,18 @@ STAGES = ((32, 5, 4), (64, 7, 4), (64, 17, 5), (64, 13, 3))
 
 
 class DiscriminatorOutput(NamedTuple):
-    """What the discriminator says of a batch."""
+    """The discriminator's output for a batch."""
 
-    logits: Array  # [B, K] of the classes
+    logits: Array  # [B, K], of the classes
     features: Array  # [B, 64], after the global max pool
     real_fake: Array | None  # [B], logit of the released program's second head
 
 
 class ResidualBlock(nn.Module):
-    """Two layers and a shortcut; GELU follows the addition.
+    """Two layers and a shortcut, added, followed by GELU.
 
-    A layer is convolution (no bias) -> dropout -> LayerNorm over channels -> GELU, the last not in
-    the second. The shortcut is a 1x1 convolution -> LayerNorm where there is a projection.
+    A layer is convolution (no bias) -> dropout -> LayerNorm over channels -> GELU, without the GELU
+    in the second. The shortcut is 1x1 convolution -> LayerNorm with `projection`, else the input.
     """
 
     channels: int  # of the input
@@ -42,7 +42,7 @@ class ResidualBlock(nn.Module):
     def __call__(self, on_input: Callable[[Callable], Any], *, train: bool) -> Array:
         """Map [B, L, C] to [B, ceil(L / stride), features].
 
-        `on_input` applies a function to the input: the stem's is too large to be handed over.
+        `on_input` applies a function to the input, since the stem's output is too large to pass on.
         """
         kernel1 = layers.ConvKernel(self.kernel_size, self.features, name="conv1")(self.channels)
         half = self.kernel_size // 2
@@ -73,22 +73,22 @@ class ResNet1D(nn.Module):
 
     The defaults are the paper's; the released program has stem_pool=False,
     projection_shortcuts=True, real_fake_head=True. Training needs the rng collection 'dropout'.
-    Parameters, statistics of LayerNorm and all that is returned are float32 with any `dtype`.
+    Parameters, LayerNorm statistics and outputs are float32 whatever the `dtype`.
     """
 
     classes: int
     input_power: float = 1.0  # of the intensities: 0.5 makes weak peaks count more
     stem_pool: bool = True
-    projection_shortcuts: bool = False  # in every block, not a stage's first only
+    projection_shortcuts: bool = False  # in every block, not only the first of each stage
     real_fake_head: bool = False
     dropout: float = 0.1
-    dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and what lies between layers
+    dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and activations
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> DiscriminatorOutput:
         """Classify patterns [B, P]."""
         if self.input_power != 1.0:
-            # Not at 0, where the slope of a root is infinite.
+            # Kept away from 0, where the slope of a root is infinite.
             x = jnp.maximum(x, 1e-6) ** self.input_power
         x = x.astype(self.dtype)
         on_input = stem.Stem(self.stem_pool, STAGES[0][2], self.dropout, name="stem")(

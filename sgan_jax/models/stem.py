@@ -1,4 +1,4 @@
-"""The stem of the classifier: one channel to 32, and the paper's max pool."""
+"""The stem of the classifier: from one channel to 32, with the paper's max pool."""
 
 import math
 from collections.abc import Callable
@@ -15,15 +15,15 @@ Array = jax.Array
 
 CHANNELS, KERNEL = 32, 13
 POOL = 7  # kernel = stride; padding 3
-PART = 8  # examples at a time on CPU
+PART = 8  # examples processed at a time on CPU
 
 
 class Stem(nn.Module):
     """Convolution -> dropout -> LayerNorm -> GELU (-> max pool 7, stride 7, padding 3).
 
-    Without the pool the result, y [B, about P - 12, 32], is the network's largest array by far, and
-    it is filled with zeros to a multiple of `fill_to` points: part of the padding of the next
-    convolution, which would cost a copy there. With it y is [B, (P - 13) // 7 + 1, 32].
+    Without the pool, the output y [B, about P - 12, 32] is by far the network's largest array. It
+    is padded with zeros to a multiple of `fill_to` points here, because the next convolution needs
+    them and would have to copy y. With the pool, y is [B, (P - 13) // 7 + 1, 32].
     """
 
     pool: bool
@@ -32,13 +32,13 @@ class Stem(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Callable[[Callable[[Array], Any]], Any]:
-        """Take patterns [B, P]; return what applies a function of y, one example at a time or all.
+        """Take patterns [B, P]; return apply: f -> f(y), for f that treats examples independently.
 
-        The function is the next convolution. On CPU it is applied to a few examples at a time, so
-        that the large y need never be whole.
+        f is the next convolution. On CPU without the pool, it is applied to a few examples at a
+        time, so that the large y need never exist as a whole.
         """
         points = x.shape[1] - KERNEL + 1
-        # Points are computed in groups: the pool's windows, padding included, or `fill_to`.
+        # Points are computed in groups: the pool's windows, including padding, or `fill_to`.
         group, before = (POOL, POOL // 2) if self.pool else (self.fill_to, 0)
         groups = (points + 2 * before - group) // group + 1 if self.pool else -(-points // group)
         position = jnp.arange(groups * group, dtype=jnp.int32) - before
@@ -72,12 +72,12 @@ class Stem(nn.Module):
 
 
 def _in_parts(part, then, x, words, *, elements):
-    """Return then(part(x, words)), on CPU of `PART` examples at a time, and so its gradient.
+    """Return then(part(x, words)), computed for `PART` examples at a time on CPU.
 
-    The stem's arrays are the network's largest. Of a whole batch they leave the caches at every
-    step from one to the next, and the kernel clears fresh memory for each; of a few examples they
-    stay. The gradient computes those of `part` again, which is cheaper than to read them. The masks
-    are those of the whole batch, of so many elements an example.
+    The stem's arrays are the network's largest. For a whole batch each of them exceeds the caches,
+    and the operating system clears fresh memory for it; for a few examples they stay in the caches.
+    The gradient, in the same parts, recomputes the arrays of `part`, which is cheaper than reading
+    them. Dropout masks are those of the whole batch, with `elements` elements per example.
     """
     size = math.gcd(len(x), PART)
     parts = len(x) // size

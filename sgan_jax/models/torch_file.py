@@ -1,9 +1,9 @@
-"""Files of torch.save, read without torch and without running anything that is in them.
+"""Read files of torch.save without torch and without executing anything in them.
 
-Such a file is a pickle, and a pickle may call any function. Here the names it may call are those of
-dictionaries, tensors and their storages, replaced by functions of this file; a name beyond these is
-refused before anything is called. Both layouts are read: the zip of torch 1.6 and later, and the
-pickles in a row of the versions before.
+Such a file is a pickle, and a pickle may call any function. Here it may only name dictionaries,
+tensors and their storages, which are replaced by functions of this file; any other name is refused
+before anything is called. Both layouts are read: the zip of torch 1.6 and later, and the sequence
+of pickles of earlier versions.
 """
 
 import collections
@@ -37,7 +37,7 @@ _DTYPES = {
 
 
 class TorchFileError(ValueError):
-    """A file that is none of torch's, or that holds more than tensors."""
+    """A file was not written by torch.save, or holds more than tensors."""
 
 
 class _StorageType(NamedTuple):
@@ -51,7 +51,7 @@ class _Storage(NamedTuple):
 
 
 class _Tensor(NamedTuple):
-    """Not an array yet: an unpickler may call __setstate__ of what it builds; this has none."""
+    """Stands for an array, whose __setstate__ an unpickler might call; this has none."""
 
     storage: _Storage
     offset: int
@@ -60,13 +60,13 @@ class _Tensor(NamedTuple):
 
 
 def read_torch_file(path: str | pathlib.Path) -> Any:
-    """Return what a file of torch.save holds: dictionaries, lists, numbers, texts and arrays.
+    """Return the content of a torch.save file: dictionaries, lists, numbers, strings and arrays.
 
-    Tensors become numpy arrays, bfloat16 ones float32.
+    Tensors become numpy arrays, those of bfloat16 as float32.
 
     Raises:
-        TorchFileError: it is no such file, is damaged, or holds anything else (it says what).
-        OSError: it cannot be read.
+        TorchFileError: the file is of another kind, too large or damaged, or holds anything else.
+        OSError: the file cannot be read.
     """
     path = pathlib.Path(path)
     if path.stat().st_size > MAX_BYTES:
@@ -77,7 +77,7 @@ def read_torch_file(path: str | pathlib.Path) -> Any:
         return read(content)
     except TorchFileError as error:
         raise TorchFileError(f"{path}: {error}") from error
-    # A damaged pickle makes the unpickler raise nearly any exception there is.
+    # A damaged pickle can make the unpickler raise nearly any exception.
     except Exception as error:
         raise TorchFileError(f"{path}: no readable file of torch.save ({error})") from error
 
@@ -120,7 +120,7 @@ def _read_legacy(content: bytes) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows dictionaries, tensors and storages, and no other name."""
+    """Accepts dictionaries, tensors and storages, and no other name."""
 
     def __init__(self, file: io.BytesIO):
         super().__init__(file)
@@ -152,7 +152,7 @@ class _Unpickler(pickle.Unpickler):
 def _rebuild_tensor(
     storage: Any, offset: Any, shape: Any, strides: Any, requires_grad: Any = False, *hooks: Any
 ) -> _Tensor:
-    """Take torch's place: `torch._utils._rebuild_tensor_v2`."""
+    """Replace `torch._utils._rebuild_tensor_v2`."""
     numbers = isinstance(shape, tuple) and isinstance(strides, tuple)
     numbers = numbers and all(map(_is_count, (offset, *shape, *strides)))
     if not (isinstance(storage, _Storage) and numbers and len(shape) == len(strides) <= 8):
@@ -165,7 +165,7 @@ def _rebuild_tensor(
 
 
 def _rebuild_parameter(data: Any, requires_grad: Any = True, *hooks: Any) -> Any:
-    """Take torch's place: `torch._utils._rebuild_parameter`."""
+    """Replace `torch._utils._rebuild_parameter`."""
     return data
 
 
@@ -174,9 +174,10 @@ def _is_count(value: Any) -> bool:
 
 
 class _Arrays:
-    """Puts arrays in the place of tensors, up to a limit.
+    """Replaces tensors by arrays, up to a limit.
 
-    A few bytes can refer to a list ten times, and that to another, thirty deep.
+    Without the limit, a few bytes could expand to 10^30 items: lists that refer ten times to
+    another list, thirty deep.
     """
 
     def __init__(self, read: Callable[[_Storage], bytes]):

@@ -1,4 +1,4 @@
-"""The authors' published weights (.pth) as parameters of `ResNet1D`, the released variant.
+"""The authors' published weights (.pth) as parameters of the released variant of `ResNet1D`.
 
 The file holds a dictionary with the keys 'Supervised' and 'SGAN', each a state dictionary of the
 released program's ResnetClassifier, in half or single precision.
@@ -29,14 +29,14 @@ class PublishedClassifier(NamedTuple):
 
 
 def load_published(path: str | pathlib.Path, variant: str = "SGAN") -> PublishedClassifier:
-    """Return a classifier of a published file; 'SGAN' or 'Supervised'.
+    """Return one of the classifiers in a published file, 'SGAN' or 'Supervised'.
 
-    Patterns are [B, 3041], divided by their maximum, with 1e-3 added (the released program does).
-    The number of classes is that of the file: 14 Bravais lattices or 144 space groups.
+    It expects patterns [B, 3041], divided by their maximum, with 1e-3 added, as in the released
+    program. The file decides the number of classes: 14 Bravais lattices or 144 space groups.
 
     Raises:
-        TorchFileError: the file is none of torch.save, or not of that network.
-        OSError: it cannot be read.
+        TorchFileError: the file was not written by torch.save, or holds another network.
+        OSError: the file cannot be read.
     """
     if variant not in VARIANTS:
         raise ValueError(f"variant {variant!r} is none of {', '.join(map(repr, VARIANTS))}")
@@ -59,7 +59,7 @@ def parameters(state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of `ResNet1D` from a state dictionary of the released program.
 
     Raises:
-        TorchFileError: a tensor is missing, has another shape, or is left over.
+        TorchFileError: a tensor is missing, left over, not finite, or has another shape or type.
     """
     reader = _Reader(state)
     head = reader.left.get("classifier.weight")
@@ -93,7 +93,7 @@ def parameters(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Reader:
-    """Takes tensors by torch's names and gives them in our layout; what stays is left over."""
+    """Takes tensors by torch's names and returns them in our layout; `left` has the others."""
 
     def __init__(self, state: Mapping[str, Any]):
         # DataParallel puts 'module.' before every name.

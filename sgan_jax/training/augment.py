@@ -1,4 +1,4 @@
-"""Views of a pattern: the same crystal, in a sample and on an instrument that differ a little."""
+"""Augmentation of patterns: the same crystal in a slightly different sample and instrument."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,23 +11,23 @@ import numpy as np
 from sgan_jax.training.distortions import axis, counting, intensity, resolution
 
 Array = jax.Array
-# key, patterns [B, P] (or what they are rendered from, `rendered.Seen`) -> patterns [B, P]
+# (key, patterns [B, P] or what they are rendered from, `rendered.Seen`) -> patterns [B, P]
 Augment = Callable[[Array, Any], Array]
 
 
 @dataclasses.dataclass(frozen=True)
 class Strengths:
-    """How far each distortion goes, drawn between nothing and this for each pattern; 0 is none.
+    """The largest strength of each distortion; each pattern draws its own up to that; 0 is off.
 
     Attributes:
-      strain: of the cell, isotropic, ±.
-      zero_shift_deg: of 2θ, ±.
-      displacement_deg: of the sample, as the shift of peaks at low angles, ±.
+      strain: ±, isotropic strain of the cell.
+      zero_shift_deg: ±, of 2θ.
+      displacement_deg: ±, of the sample, as the shift of peaks at low angles.
       broadening_deg: FWHM added in quadrature, at low angles.
-      texture: standard deviation of the logarithm of intensities.
-      impurity: fraction of the intensity that is other crystals'.
-      background: its highest point over the pattern's maximum.
-      noise: of counting, standard deviation at the maximum over the maximum.
+      texture: standard deviation of the logarithm of the intensities.
+      impurity: fraction of the intensity that comes from other crystals.
+      background: its highest point relative to the pattern's maximum.
+      noise: counting noise, its standard deviation at the maximum relative to the maximum.
       missing_deg: width of each of up to three ranges without data.
     """
 
@@ -45,9 +45,9 @@ class Strengths:
 def make_augment(two_theta_deg: np.ndarray, strengths: Strengths) -> Augment:
     """Make augment(key, patterns [B, P]) -> patterns [B, P], drawn anew for each pattern.
 
-    In the order of nature: the sample (impurities, texture), the instrument (axis, resolution), the
-    detector (background, noise, missing ranges). Each pattern keeps its maximum (1 in a data set).
-    Without any distortion the function returns its patterns.
+    The distortions follow their physical order: the sample (impurities, texture), the instrument
+    (axis, resolution), the detector (background, noise, missing ranges). Each pattern keeps its
+    maximum (1 in a data set). If all distortions are off, patterns are returned unchanged.
 
     Args:
       two_theta_deg: [P], evenly spaced.
@@ -68,7 +68,7 @@ def make_augment(two_theta_deg: np.ndarray, strengths: Strengths) -> Augment:
 
 
 def _distortions(two_theta_deg: np.ndarray, strengths: Strengths) -> list[Augment]:
-    """Return those that are not off, in the order in which they happen."""
+    """Return the distortions that are on, in the order in which they are applied."""
     s = strengths
     chosen = []
     if s.impurity:
@@ -95,5 +95,5 @@ def _distortions(two_theta_deg: np.ndarray, strengths: Strengths) -> list[Augmen
 
 
 def _maximum(patterns: Array) -> Array:
-    """Return [B, 1], the maxima, above 0."""
+    """Return the maxima [B, 1], at least 1e-6 so that they can be divided by."""
     return jnp.maximum(jnp.max(patterns, axis=1, keepdims=True), 1e-6)

@@ -1,4 +1,4 @@
-"""A running mean of the classifier's parameters beside training; it is what is evaluated."""
+"""A running mean of the classifier's parameters, kept during training and used in evaluation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +13,14 @@ Step = Callable[[TrainState, steps.Batch], tuple[TrainState, steps.Metrics]]
 
 
 def make_averaged_step(step: Step, decay: float) -> Step:
-    """Make the step that also moves `state.average`, which starts as the parameters.
+    """Make a step that also updates `state.average`, which starts as the initial parameters.
 
     After update t = 1, 2, ...: average <- m average + (1 - m) params, m = min(decay, t / (t + 9)),
-    so that the beginning is forgotten (as TensorFlow's ExponentialMovingAverage does).
+    so that the first parameters are soon forgotten (as in TensorFlow's ExponentialMovingAverage).
 
     Args:
       step: of any method.
-      decay: close below 1; the mean is over about the last 1 / (1 - decay) steps.
+      decay: slightly below 1; the mean is over about the last 1 / (1 - decay) steps.
     """
 
     def averaged_step(state: Any, batch: steps.Batch) -> tuple[Any, steps.Metrics]:

@@ -1,11 +1,11 @@
-"""Which patterns are in which batch: positions that depend on the seed and the step, nothing else.
+"""Which patterns are in which batch: positions that depend only on the seed and the step.
 
-No iterator, hence no state to save: a run restarted at step s asks for the batches of step s.
+No iterator, hence no state to save: a run resumed at step s asks for the batches of step s.
 
 A part of the data is dealt out to as many lanes as the global batch has places: lane l gets the
-part's members l, l + lanes, l + 2 lanes, ... and gives one of them to every batch, each once before
-any of them again, in an order drawn anew. A device owns the lanes of its places in the batch, so it
-needs the patterns of those lanes only, and so does its host; and a batch holds the same patterns
+part's members l, l + lanes, l + 2 lanes, ... and contributes one of them to every batch, each once
+per epoch, in an order drawn anew for each epoch. A device owns the lanes of its places in the
+batch, so it and its host need only the patterns of those lanes, and a batch holds the same patterns
 however many devices share it.
 """
 
@@ -14,15 +14,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-# A stream of its own for each; a name's place is part of the seeds.
+# Each part has its own random stream, seeded with the part's index here.
 PARTS = ("labelled", "unlabelled")
 
 
 def share(part_indices: np.ndarray, *, devices: int, batch_size: int) -> np.ndarray:
-    """Return int64 [devices, n]: the indices of the patterns that each device holds of a part.
+    """Return int64 [devices, n]: the indices of the patterns of a part that each device holds.
 
-    Those of its lanes, one of each, then the next of each, ...; rows are filled up by the part's
-    first. A part smaller than the global batch is repeated, so that every lane has a member.
+    A row has the first member of each of the device's lanes, then the second of each, ...; short
+    rows are padded with the part's first member. A part smaller than the global batch is repeated,
+    so that every lane has a member.
     """
     lanes = devices * batch_size
     members = _at_least_one_a_lane(part_indices, lanes)
@@ -46,11 +47,11 @@ def call_positions(
 
     Args:
       part_size: patterns in the part.
-      seed: of the run.
+      seed: the run's seed.
       part: 'labelled' or 'unlabelled'.
       first_step: steps done before this call.
       steps: in this call.
-      devices: all of the run's.
+      devices: of the whole run.
       batch_size: per device.
     """
     lanes = devices * batch_size
@@ -66,11 +67,11 @@ def call_positions(
 
 
 def _turns(seed: int, part: str, part_size: int, lanes: int, step: int) -> np.ndarray:
-    """Return int64 [lanes]: which of its members each lane gives to the batch of a step."""
+    """Return int64 [lanes]: which of its members each lane contributes to the batch of a step."""
     sizes = _lane_sizes(part_size, lanes)
     epochs, offsets = np.divmod(step, sizes)
     turns = np.empty(lanes, np.int64)
-    for epoch in np.unique(epochs).tolist():  # the lanes' sizes differ by one, so one or two
+    for epoch in np.unique(epochs).tolist():  # one or two: lane sizes differ by at most one
         now = epochs == epoch
         order = epoch_orders(seed, part, part_size, lanes, epoch)
         turns[now] = order[now, offsets[now]]
@@ -79,9 +80,9 @@ def _turns(seed: int, part: str, part_size: int, lanes: int, step: int) -> np.nd
 
 @functools.lru_cache(maxsize=8)
 def epoch_orders(seed: int, part: str, part_size: int, lanes: int, epoch: int) -> np.ndarray:
-    """Return the order [lanes, n] in which each lane walks through its members in an epoch.
+    """Return the order [lanes, n] in which each lane goes through its members in an epoch.
 
-    A lane of n - 1 members has n - 1 last.
+    In a lane of only n - 1 members, the last entry, n - 1, is unused.
     """
     sizes = _lane_sizes(part_size, lanes)
     sequence = np.random.SeedSequence([seed, PARTS.index(part), epoch])
@@ -103,12 +104,12 @@ def _at_least_one_a_lane(part_indices: np.ndarray, lanes: int) -> np.ndarray:
 
 
 def total_steps(*, steps: int, epochs: int, part_size: int, global_batch: int) -> int:
-    """Return the steps of a run: `steps` if not 0, else `epochs` of the part, rounded up."""
+    """Return a run's number of steps: `steps` if not 0, else `epochs` of the part, rounded up."""
     return steps or -(-epochs * part_size // global_batch)
 
 
 def evaluation_share(part_indices: np.ndarray, *, devices: int) -> np.ndarray:
-    """Return int64 [devices, n]: the part dealt out to the devices one by one (`share`)."""
+    """Return int64 [devices, n]: the part dealt out to the devices in turn (`share`)."""
     return share(part_indices, devices=devices, batch_size=1)
 
 
@@ -117,7 +118,7 @@ def padded_batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (positions in `evaluation_share`, mask), int32 [devices, batch_size], once through.
 
-    The mask is 0 where a position fills up: of the last batch, and of a device with one fewer.
+    The mask is 0 for padding: in the last batch, and on devices with one pattern fewer.
     """
     width = -(-part_size // devices)
     batch_size = min(batch_size, width)
@@ -129,5 +130,5 @@ def padded_batches(
 
 
 def in_order(dealt: np.ndarray, part_size: int) -> np.ndarray:
-    """Return [part_size, ...] of what was computed for an `evaluation_share` [devices, n, ...]."""
+    """Return results for an `evaluation_share` [devices, n, ...] in the part's order [N, ...]."""
     return dealt.swapaxes(0, 1).reshape(-1, *dealt.shape[2:])[:part_size]

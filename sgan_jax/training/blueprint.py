@@ -1,6 +1,6 @@
-"""The instrument and the classifier that a configuration describes: all of a run but its data.
+"""The instrument and the classifier that a configuration describes.
 
-Apart from `experiment`, so that a trained model is loaded without the libraries of data sets.
+Separate from `experiment`, so that loading a trained model does not import the data-set libraries.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from sgan_jax.models import resnet
 
 
 def make_instrument(fields: ml_collections.ConfigDict) -> instruments.Instrument:
-    """Return the preset with the numbers that are given in its place."""
+    """Return the preset instrument, with the given numbers in place of its own."""
     preset = instruments.instrument(fields.preset)
     given = {
         name: value
@@ -24,7 +24,7 @@ def make_instrument(fields: ml_collections.ConfigDict) -> instruments.Instrument
 
 
 def make_classifier(config: ml_collections.ConfigDict, classes: int) -> resnet.ResNet1D:
-    """Return the network that tells classes apart: the discriminator where there is a generator."""
+    """Return the classifier, which is also the discriminator if there is a generator."""
     return resnet.ResNet1D(
         classes,
         input_power=config.model.input_power,

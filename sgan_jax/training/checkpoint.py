@@ -1,9 +1,9 @@
-"""Checkpoints of a run: the latest ones, from which it goes on, and the best one.
+"""Checkpoints of a run: the latest ones, from which it resumes, and the best one.
 
-A checkpoint is the train state (arrays on the host, bit for bit) and a small JSON of what the loop
-knows beside it: step, seconds, configuration, and a checksum of it all. Orbax renames a finished
-checkpoint into place, so that a kill at any moment leaves whole ones only; what a disk does to them
-later the checksum finds, and the one before is used.
+A checkpoint is the train state (arrays on the host, bit for bit) and a small JSON with the loop's
+progress, the configuration and a checksum of everything. Orbax renames a finished checkpoint into
+place, so that a kill at any moment leaves only complete ones. The checksum reveals those that the
+disk damaged later, and the one before is used.
 """
 
 import concurrent.futures
@@ -19,7 +19,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from sgan_jax.training import hosts, integrity, workdir
 
-BEST_KEPT = 2  # the best and the one before, should the best be damaged
+BEST_KEPT = 2  # the best and the one before it, in case the best is damaged
 
 
 class DamagedError(ValueError):
@@ -30,26 +30,26 @@ class Restored(NamedTuple):
     """What a checkpoint holds."""
 
     step: int
-    state: Any  # same tree as the state that was saved, numpy leaves
+    state: Any  # numpy leaves, as a tree (`restore`) or a dict by name (`newest`)
     notes: dict[str, Any]  # the JSON beside it
 
 
 class Checkpoints:
     """Write and read one kind of checkpoint; a context manager that waits for the last write.
 
-    The first process writes and reads; the others are told what it has read. A thread of our own
-    writes, not orbax's: training waits for the copy to the host only, neither for the checksum nor
-    for what orbax does before its own threads begin.
+    The first process writes and reads; the others receive what it has read. The writing thread is
+    our own, not orbax's: training waits only for the copy to the host, not for the checksum or for
+    what orbax does before its own threads start.
 
     Args:
-      folder: of this kind.
+      folder: holds the checkpoints of this kind.
       keep: how many of the newest are kept.
-      read_only: leave the folder as it is, also what a run that still goes on writes there.
+      read_only: leave the folder unchanged, including what a running process is writing there.
     """
 
     def __init__(self, folder: pathlib.Path, *, keep: int, read_only: bool = False) -> None:
         self._folder = folder.resolve()  # orbax wants an absolute path
-        self._newest: Restored | None = None  # as it was read, its state by names
+        self._newest: Restored | None = None  # as read, its arrays by name
         self._damaged: list[int] = []
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix=folder.name)
         self._written = 0, 0  # step and bytes of the last save
@@ -61,27 +61,27 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self._folder,
             options=ocp.CheckpointManagerOptions(
-                save_interval_steps=0 if read_only else 1,  # orbax warns when it has to say so
+                save_interval_steps=0 if read_only else 1,  # orbax would set 0 with a warning
                 read_only=read_only,
                 create=False,
                 # orbax waits for all processes otherwise
                 multiprocessing_options=ocp.options.MultiprocessingOptions(active_processes={0}),
                 preservation_policy=preservation_policy.LatestN(keep),
-                cleanup_tmp_directories=not read_only,  # of a killed run
+                cleanup_tmp_directories=not read_only,  # left by a killed run
                 enable_async_checkpointing=False,
             ),
             item_names=("state", "notes"),
         )
 
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
-        """Start to write the state of a step.
+        """Start writing the state of a step.
 
-        The copy to the host is made before this returns, so the state may be donated after it.
-        Nothing happens where that step or a later one is there: a run that was killed and repeats
-        its last steps has written the same before.
+        The copy to the host is made before this returns, so the state may be donated afterwards.
+        Nothing is written if that step or a later one exists: a resumed run that repeats its last
+        steps wrote the same before.
 
         Raises:
-          WorkdirError: the save before did not come to its end.
+          WorkdirError: the previous save failed.
         """
         if not hosts.is_first():
             return
@@ -107,11 +107,11 @@ class Checkpoints:
         self._manager.save(step, args=arguments, force=True)
 
     def restore(self, like: Any) -> Restored | None:
-        """Return the newest checkpoint as arrays of the shapes of `like`; None where there is none.
+        """Return the newest checkpoint, its state as a tree like `like`; None if there is none.
 
         Raises:
-          DamagedError: there are some, but all are damaged.
-          ValueError: the checkpoint's arrays do not fit `like`.
+          DamagedError: there are checkpoints, but all are damaged.
+          ValueError: the names, shapes or types of its arrays are not those of `like`.
         """
         found = self.newest()
         if found is None:
@@ -119,29 +119,29 @@ class Checkpoints:
         return found._replace(state=_in_shape_of(like, found.state))
 
     def newest(self) -> Restored | None:
-        """Return the newest checkpoint, its arrays by their names; None where there is none.
+        """Return the newest checkpoint, its arrays by name; None if there is none.
 
         Raises:
-          DamagedError: there are some, but all are damaged.
+          DamagedError: there are checkpoints, but all are damaged.
         """
         return hosts.from_first(self._read_newest)
 
     def notes(self) -> dict[str, Any] | None:
-        """Return the JSON of the newest checkpoint, None where there is none.
+        """Return the JSON of the newest checkpoint; None if there is none.
 
         Raises:
-          DamagedError: there are some, but all are damaged.
+          DamagedError: there are checkpoints, but all are damaged.
         """
         found = self.newest()
         return None if found is None else found.notes
 
     def check(self) -> None:
-        """Raise WorkdirError if the last save has failed; do not wait for one that goes on."""
+        """Raise WorkdirError if the last save has failed; do not wait for one in progress."""
         if self._writing is not None and self._writing.done():
             self.wait()
 
     def wait(self) -> None:
-        """Wait until the last save is whole; raise WorkdirError if it failed."""
+        """Wait until the last save is complete; raise WorkdirError if it failed."""
         writing, self._writing = self._writing, None
         if writing is None:
             return
@@ -156,7 +156,7 @@ class Checkpoints:
             ) from error
 
     def _read_newest(self) -> Restored | None:
-        """Return the newest checkpoint that is as it was written, naming those that are not."""
+        """Return the newest intact checkpoint; log those that are damaged."""
         self.wait()
         steps = sorted(_steps(self._folder), reverse=True)
         if self._newest is None:
@@ -167,7 +167,7 @@ class Checkpoints:
                     break
                 except (PermissionError, MemoryError):
                     raise
-                except Exception as error:  # whatever the libraries say of such files
+                except Exception as error:  # whatever the libraries raise for such files
                     reason = " ".join(str(error).split())[:200] or type(error).__name__
                     logging.warning(
                         "checkpoint %s is damaged: %s", self._folder / str(step), reason
@@ -195,7 +195,7 @@ class Checkpoints:
         return Restored(step, leaves, noted["notes"])
 
     def _set_damaged_aside(self) -> None:
-        """Move damaged checkpoints away, which would count as the newest ones."""
+        """Move damaged checkpoints out of the way, since they would count as the newest."""
         for step in self._damaged:
             aside = self._folder.parent / "damaged"
             aside.mkdir(exist_ok=True)
@@ -212,7 +212,7 @@ class Checkpoints:
         try:
             self.wait()
         except workdir.WorkdirError as failed:
-            if kind is None or not issubclass(kind, Exception):  # a signal: it must be known
+            if kind is None or not issubclass(kind, Exception):  # Stopped would say it is saved
                 raise
             logging.error("%s", failed)
         finally:
@@ -222,24 +222,24 @@ class Checkpoints:
 
 
 def latest(run: pathlib.Path, *, keep: int, read_only: bool = False) -> Checkpoints:
-    """Open the checkpoints from which a run goes on."""
+    """Open the checkpoints from which a run resumes."""
     return Checkpoints(run / "checkpoints" / "latest", keep=keep, read_only=read_only)
 
 
 def best(run: pathlib.Path, *, read_only: bool = False) -> Checkpoints:
-    """Open the checkpoint with the best validation accuracy; of equals, the earlier."""
+    """Open the checkpoint with the best validation accuracy; the earliest of equally good ones."""
     return Checkpoints(run / "checkpoints" / "best", keep=BEST_KEPT, read_only=read_only)
 
 
 def _steps(folder: pathlib.Path) -> list[int]:
-    """Return the steps of all finished checkpoints; of a damaged one orbax may know nothing."""
+    """Return the steps of all finished checkpoints; orbax may not list a damaged one."""
     if not folder.is_dir():
         return []
     return [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
 
 
 def _in_shape_of(like: Any, leaves: dict[str, Any]) -> Any:
-    """Return named arrays as a tree like `like`."""
+    """Return the named arrays as a tree like `like`."""
     expected = integrity.leaves_by_name(like)
     if missing := sorted(expected.keys() ^ leaves.keys()):
         raise ValueError(

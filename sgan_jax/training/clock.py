@@ -1,4 +1,4 @@
-"""How fast a run is, and how long it will take."""
+"""How fast a run is and how long it will take."""
 
 import contextlib
 import time
@@ -8,26 +8,26 @@ from absl import logging
 
 
 class Clock:
-    """Seconds of the run, samples a second, and how long it all will take."""
+    """Measure a run's time and samples per second, and estimate how long it will take."""
 
-    MEASURED_SECONDS = 5.0  # enough to say how long the whole will take
+    MEASURED_SECONDS = 5.0  # enough to estimate the duration of the run
 
     def __init__(self, seconds_before: float) -> None:
         self._origin = time.monotonic() - seconds_before
-        self._since = time.monotonic()  # of the rate's window, pauses taken out
+        self._since = time.monotonic()  # start of the rate's window, moved on by each pause
         self._examples = 0.0
         self._compiled: tuple[float, int] | None = None  # time and step after the first call
         self._told = False
 
     def seconds(self) -> float:
-        """Return the seconds of the run."""
+        """Return the seconds that the run has taken, earlier starts included."""
         return time.monotonic() - self._origin
 
     def tick(self, step: int, examples: float, total: int) -> None:
-        """Note that a call's numbers have been read; once, say how long the run will take."""
+        """Record that a call's metrics were read; log once how long the run will take."""
         self._examples += examples
         now = time.monotonic()
-        if self._compiled is None:  # what came before was mostly compilation
+        if self._compiled is None:  # the time until now was mostly compilation
             self._compiled = (now, step)
             self._since, self._examples = now, 0.0
             return
@@ -39,7 +39,7 @@ class Clock:
             logging.info("the %d steps to go take about %s on this machine", total - step, text)
 
     def samples_per_second(self) -> float:
-        """Return the rate since this was last asked, validation and saving left out."""
+        """Return the rate since the last call of this method, without validation and saving."""
         now = time.monotonic()
         rate = self._examples / max(now - self._since, 1e-3)
         self._since, self._examples = now, 0.0
@@ -47,7 +47,7 @@ class Clock:
 
     @contextlib.contextmanager
     def paused(self) -> Generator[None]:
-        """Leave what happens inside out of the rates."""
+        """Exclude the time spent inside the block from the rates."""
         began = time.monotonic()
         yield
         pause = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""How XLA compiles: its flags for GPUs, and compiled programs kept for the next start."""
+"""How XLA compiles: its flags for GPUs, and the cache of compiled programs."""
 
 import importlib.util
 import pathlib
@@ -8,23 +8,23 @@ from collections.abc import Iterable, MutableMapping
 
 from absl import logging
 
-# Few: a step's gradients are one message already (`messages`), so thresholds for combining
-# all-reduces have nothing to act on.
+# Few flags: a step's gradients are already one message (`messages`), so thresholds for combining
+# all-reduces would have no effect.
 GPU_FLAGS = {
-    # All-reduces of BatchNorm run beside the convolutions that do not wait for them; NVIDIA's own
-    # JAX images have it on.
+    # BatchNorm's all-reduces overlap with convolutions that do not depend on them; NVIDIA's own
+    # JAX images set it, too.
     "xla_gpu_enable_latency_hiding_scheduler": "true",
-    # No sums in an order of their own: a run continued after a kill ends as one that was not.
+    # No sums of undefined order: a resumed run ends exactly as an uninterrupted one.
     "xla_gpu_exclude_nondeterministic_ops": "true",
 }
 CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 
 
 def set_gpu_flags(environment: MutableMapping[str, str]) -> None:
-    """Add GPU_FLAGS to XLA_FLAGS where jax can use NVIDIA GPUs; do it before jax is used.
+    """Add GPU_FLAGS to XLA_FLAGS if jax can use NVIDIA GPUs; call this before jax is used.
 
-    What XLA_FLAGS names already stays as it is. XLA ends a process that gives it a flag it does not
-    know, so each is tried in another process first; an unknown one is left out, with a warning.
+    Flags that XLA_FLAGS already sets are left alone. XLA aborts a process that passes it an unknown
+    flag, so they are tried in another process first; unknown ones are left out with a warning.
     """
     of_user = environment.get("XLA_FLAGS", "")
     if environment.get("JAX_PLATFORMS") == "cpu" or not any(
@@ -50,16 +50,16 @@ def _is_known(flags: Iterable[str]) -> bool:
 
 
 def keep_programs(folder: pathlib.Path, least_seconds: float = 1.0) -> None:
-    """Keep compiled programs in a folder, so that the next start need not compile them.
+    """Cache compiled programs in a folder, so that the next start need not compile them.
 
-    A folder that the user chose (JAX_COMPILATION_CACHE_DIR) stays. A program's name there covers
-    what it depends on: code, versions, devices, flags.
+    A folder that the user has chosen (JAX_COMPILATION_CACHE_DIR) takes precedence. A program's key
+    in the cache covers what it depends on: code, versions, devices, flags.
 
     Args:
-      folder: made where it is not there.
-      least_seconds: programs that take less to compile are not kept.
+      folder: created if missing.
+      least_seconds: programs that compile faster than this are not cached.
     """
-    import jax  # `set_gpu_flags` comes before it
+    import jax  # not at the top: `set_gpu_flags` must run before this
 
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -1,7 +1,7 @@
 """One step on one device of consistency training, FixMatch or FreeMatch with physical views.
 
-A weak view of an unlabelled pattern is classified; where that is believed (`pseudo_labels`), it is
-the label that a strong view of the same pattern is trained to.
+A weak view of an unlabelled pattern is classified; if the prediction is accepted (`pseudo_labels`),
+it is the label that a strong view of the same pattern is trained on.
 """
 
 import dataclasses
@@ -22,18 +22,18 @@ from sgan_jax.training.state import ClassifierState, step_key
 
 @dataclasses.dataclass(frozen=True)
 class Consistency:
-    """What is believed of unlabelled patterns, and how much it counts.
+    """Which predictions for unlabelled patterns are accepted, and how much they count.
 
     Attributes:
-      thresholds: 'fixed' (FixMatch), 'global', 'adaptive' (FreeMatch).
+      thresholds: 'fixed' (FixMatch), 'global', or 'adaptive' (FreeMatch).
       confidence: the threshold of 'fixed'.
       momentum: of the running statistics.
       weight: of the unlabelled part of the loss, FixMatch's λ_u.
-      start_steps: that go by before unlabelled patterns count; an untrained classifier is sure of
-        anything.
-      ramp_steps: over which their weights then climb linearly.
+      start_steps: steps before unlabelled patterns count, since an untrained classifier may be
+        confident of anything.
+      ramp_steps: steps over which `weight` and `fairness_weight` then rise linearly.
       fairness_weight: of FreeMatch's fairness objective, λ_f.
-      distribution_alignment: correct predictions to the labelled part's class frequencies.
+      distribution_alignment: correct predictions towards the labelled part's class frequencies.
     """
 
     thresholds: str
@@ -60,17 +60,18 @@ def make_consistency_step(
     """Make the step.
 
     Its loss is the mean cross-entropy of weak views of labelled patterns, plus weight times the
-    mean over all unlabelled patterns of cross-entropy(strong view, pseudo-label) where accepted,
-    plus the fairness objective. Weak views are classified without dropout and without gradient.
+    mean over all unlabelled patterns of cross-entropy(strong view, pseudo-label), 0 where it is not
+    accepted, plus the weighted fairness objective. Pseudo-labels are predicted without dropout and
+    carry no gradient.
 
     Args:
-      classifier: of patterns [B, P].
+      classifier: takes patterns [B, P].
       tx: its optimiser.
-      weak: views of labelled and unlabelled patterns.
-      strong: views of unlabelled patterns.
-      options: see there.
+      weak: makes weak views, of labelled and unlabelled patterns.
+      strong: makes strong views, of unlabelled patterns.
+      options: see `Consistency`.
       prior: [K] class frequencies of the labelled part.
-      first_step: of this phase of the run; `start_steps` are counted from there.
+      first_step: of this phase of the run; `start_steps` are counted from it.
       logit_offset: [1, K] added to the logits of labelled patterns in the loss.
     """
 

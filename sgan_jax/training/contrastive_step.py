@@ -1,4 +1,4 @@
-"""One step on one device of pre-training: two views of each pattern, labelled or not, are alike."""
+"""One step on one device of contrastive pre-training on all patterns, labelled or not."""
 
 from collections.abc import Callable
 from typing import cast
@@ -26,16 +26,16 @@ def make_contrastive_step(
     temperature: float,
     labelled_weight: float,
 ) -> Callable[[ClassifierState, steps.Batch], tuple[ClassifierState, steps.Metrics]]:
-    """Make the step: SimCLR's loss of the patterns of all devices.
+    """Make the step: SimCLR's loss over the patterns of all devices.
 
     Args:
-      classifier: of patterns [B, P]; its features before the class head are trained.
-      projector: of features [B, F].
+      classifier: takes patterns [B, P]; its features before the class head are trained.
+      projector: takes features [B, F].
       tx: optimiser of the pair (classifier, projector).
-      view: of which two are drawn of each pattern, as from two instruments.
+      view: applied twice to each pattern, as if measured on two instruments.
       temperature: of the loss.
       labelled_weight: of the labelled patterns' cross-entropy, added to the loss; with 0 the class
-        head is not trained, and loss and accuracy say nothing.
+        head is not trained, and the metrics 'loss' and 'accuracy' are meaningless.
     """
 
     def contrastive_step(
@@ -78,7 +78,7 @@ def make_contrastive_step(
 
 
 def compare_over_devices(first: Array, second: Array, temperature: float) -> Array:
-    """Return the contrastive loss [2 B] of two views [B, E] among the views of all devices."""
+    """Return the contrastive loss [2 B] of two views [B, E], compared with those of all devices."""
     size = len(first)
     candidates = lax.all_gather(jnp.stack([first, second]), AXIS)  # [devices, 2, B, E]
     candidates = candidates.reshape(-1, first.shape[-1])

@@ -1,6 +1,6 @@
-"""What a configuration stands for: data with classes and parts, networks, a state and its step.
+"""What a configuration describes: data with classes and parts, networks, a state and its step.
 
-The shell's unpacking of the ConfigDict; everything it calls takes plain arguments.
+The ConfigDict is unpacked here; everything that is called takes plain arguments.
 """
 
 import pathlib
@@ -21,28 +21,28 @@ from sgan_jax.training import batches, blueprint, feeding, hosts, methods, paral
 
 
 class Data(NamedTuple):
-    """A data set, the task's classes, and who is in which part."""
+    """A data set, the task's classes, and the part that each pattern belongs to."""
 
     dataset: powder_patterns.PatternDataset
     instrument: instruments.Instrument
-    classes: tuple  # of the task: names of Bravais lattices or numbers of space groups
+    classes: tuple  # names of Bravais lattices or extinction groups, or numbers of space groups
     class_names: list[str]
-    labels: np.ndarray  # int32 [N], -1 where a pattern is of no class
+    labels: np.ndarray  # int32 [N], -1 for a pattern of none of the classes
     split: splits.Split
 
 
 class Scene(NamedTuple):
-    """The instruments that crystals are rendered on, and what is kept of the crystals."""
+    """The instruments that crystals are rendered on, and how much of each crystal is kept."""
 
     layout: instrument_bank.Layout
     bank: instrument_bank.Bank
-    reflections: int  # of each crystal
+    reflections: int  # kept of each crystal
 
 
 def prepare_data(
     config: ml_collections.ConfigDict, beam_options: Sequence[str] | None = None
 ) -> pathlib.Path:
-    """Return the folder of the data set, building it if it is not there, maybe with Beam."""
+    """Return the data set's folder, building it if missing, with Beam if options are given."""
     data = config.data
     source = combined_source.make_source(
         source=data.source,
@@ -68,13 +68,13 @@ def prepare_data(
 
 
 def load_data(config: ml_collections.ConfigDict) -> Data:
-    """Build the data set if it is not there, read it and cut it into parts."""
+    """Build the data set if it is missing, read it and split it into parts."""
     instrument, data = blueprint.make_instrument(config.instrument), config.data
     hosts.from_first(lambda: prepare_data(config))
-    # The others find what the first has built; or build their own, where they share no disk.
+    # The other processes find what the first has built, or build their own without a shared disk.
     dataset = powder_patterns.load(prepare_data(config))
     crystals, task = dataset.catalogue, config.task
-    # Crystals that cost no measurement are no labels in the sense of the labelled percentage.
+    # Generated crystals cost no measurement, so they do not count towards the labelled percentage.
     given = np.isin(crystals.source, data_source.MADE) & (data.made == "labelled")
     known = crystals.space_group[~given]
     classes = symmetry.class_list(task.name, task.classes, known, task.min_count)
@@ -95,7 +95,7 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
         validation_fraction=data.validation_fraction,
     )
     given &= labels >= 0
-    if data.split == "structure_type":  # none on both sides of the test line, made ones neither
+    if data.split == "structure_type":  # generated crystals of the test part's types are left out
         given &= ~np.isin(crystals.structure_type, crystals.structure_type[split.test])
     split = splits.with_labelled(split, np.flatnonzero(given))
     _check_parts(split, config.method)
@@ -104,7 +104,7 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
 
 
 def make_scene(config: ml_collections.ConfigDict, data: Data) -> Scene | None:
-    """Return what patterns are rendered in; None where the stored ones are taken."""
+    """Return the scene that patterns are rendered in; None if the stored patterns are used."""
     fields = config.render
     if not fields.on:
         return None
@@ -130,17 +130,17 @@ def make_feed(
     device_bytes: int,
     total_steps: int,
 ) -> feeding.Feed:
-    """Return what gives the devices of this host their batches.
+    """Return the feed that gives this host's devices their batches.
 
     Args:
-      data: its parts named in `batch_sizes`, and the validation part.
-      batch_sizes: per device, of each part that is trained on.
-      scene: in which these are rendered; the validation part is not.
-      seed: of the run.
+      data: the parts named in `batch_sizes` and the validation part are fed.
+      batch_sizes: per device, for each part that is trained on.
+      scene: renders the parts that are trained on; the validation part is never rendered.
+      seed: the run's seed.
       offset: added to every pattern that is not rendered.
-      device_bytes: memory of a device for patterns, which are read from disk again and again where
-        they take more; 0 is a part of what it has.
-      total_steps: of the run.
+      device_bytes: memory for patterns on each device; patterns that need more are read from disk
+        as they are due. 0: `feeding.available_bytes`.
+      total_steps: steps of the whole run.
     """
     points = data.dataset.patterns.shape[1]
     stored, crystal_bytes = None, 0
@@ -195,7 +195,7 @@ def make_state_and_phases(
     total_steps: int,
     global_batch: int,
 ) -> methods.Training:
-    """Return the state before the first step, and the phases of training, each with its step."""
+    """Return the initial state and the phases of training, each with its step."""
     labelled = data.labels[data.split.labelled]
     given = methods.Given(
         networks=make_networks(config, len(data.classes)),
@@ -210,7 +210,7 @@ def make_state_and_phases(
 
 
 def batch_sizes(config: ml_collections.ConfigDict, batch_size: int) -> dict[str, int]:
-    """Return how many patterns of each part a step takes of which so many are labelled."""
+    """Return the batch size of each part, given that of the labelled part."""
     sizes = {"labelled": batch_size}
     if config.method in config_rules.SEMI_SUPERVISED:
         sizes["unlabelled"] = batch_size * config.train.unlabelled_ratio
@@ -218,7 +218,7 @@ def batch_sizes(config: ml_collections.ConfigDict, batch_size: int) -> dict[str,
 
 
 def networks_params(train_state: state.TrainState) -> dict[str, Any]:
-    """Return the parameters of each network, by its name."""
+    """Return the parameters of each network, by name."""
     if isinstance(train_state, state.SganState):
         return train_state.params._asdict()
     networks = {"classifier": train_state.params, "projector": train_state.projector}
@@ -226,7 +226,7 @@ def networks_params(train_state: state.TrainState) -> dict[str, Any]:
 
 
 def count_parameters(params: Any) -> int:
-    """Return how many numbers a tree of parameters holds."""
+    """Return the number of scalars in a tree of parameters."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 

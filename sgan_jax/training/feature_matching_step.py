@@ -24,11 +24,12 @@ def make_feature_matching_step(
     *,
     noise: float = 0.0,
 ) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
-    """Make the step: the discriminator descends the paper's eq. 3, the generator a distance.
+    """Make the step: the discriminator's loss is that of eq. 3, the generator's a distance.
 
-    It is || mean f(x_unlab) - mean f(G(z)) ||², f the features before the class head, means over
-    the batch of all devices (Salimans et al., NeurIPS 2016, section 3.1). Both move at once, each
-    against the other as it was. Unlabelled and generated patterns have `noise` (`instance_noise`).
+    The distance is || mean f(x_unlab) - mean f(G(z)) ||², with f the features before the class head
+    and means over the batch of all devices (Salimans et al., NeurIPS 2016, section 3.1). Both
+    networks are updated at once, from their old parameters. Unlabelled and generated patterns have
+    `noise` added (`instance_noise`).
     """
 
     def feature_matching_step(
@@ -84,6 +85,6 @@ def make_feature_matching_step(
 
 
 def feature_distance(real: Array, generated: Array) -> Array:
-    """Return the squared distance [] of the mean features, of [B, F] on each of all devices."""
+    """Return the squared distance [] between mean features, from [B, F] on each device."""
     difference = lax.pmean(jnp.mean(real, axis=0) - jnp.mean(generated, axis=0), AXIS)
     return jnp.sum(difference**2)

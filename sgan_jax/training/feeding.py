@@ -1,7 +1,7 @@
-"""How patterns reach the devices: all of them once, or those of the next steps read from disk.
+"""How patterns reach the devices: all at once, or read from disk for the next steps.
 
-Both ways hand the same batches to the same step, which gathers them by position: from all that a
-device holds of a part, or from the patterns of one call alone.
+Both ways give the same batches to the same step, which gathers them by position: from everything
+that a device holds of a part, or from the patterns of one call.
 """
 
 import collections
@@ -17,35 +17,35 @@ import numpy as np
 from sgan_jax.training import batches, parallel
 
 _CALLS_AHEAD = 2  # read while the devices work on one
-_SHARE_OF_MEMORY = 0.5  # for patterns; the rest is for the networks and everybody else
+_SHARE_OF_MEMORY = 0.5  # for patterns; the rest is for the networks and other programs
 
-# (part, rows of the data set [...]) -> patterns [..., P], or trees of which some are made (see
-# `parallel.ResidentData`), and labels [...]
+# (part, rows of the data set [...]) -> (patterns [..., P], or trees that patterns are rendered from
+# (see `parallel.ResidentData`), labels [...])
 Read = Callable[[str, np.ndarray], tuple[Any, np.ndarray]]
 
 
 class Part(NamedTuple):
-    """One part of the data, as batches take it."""
+    """One part of the data, as it is drawn into batches."""
 
     shares: np.ndarray  # int64 [devices of this host, n]: rows of the data set (batches.share)
-    size: int  # patterns of the part, on all hosts
+    size: int  # patterns in the part, on all hosts
     batch_size: int  # per device
-    bytes_each: int  # that one example takes on a device
+    bytes_each: int  # memory of one example on a device
 
 
 class Feed(Protocol):
-    """Gives what `parallel`'s calls take."""
+    """Supplies the data arguments of the calls that `parallel` makes."""
 
     def training(
         self, first_step: int, steps: int
     ) -> tuple[parallel.ResidentData, dict[str, np.ndarray]]:
-        """Return data and positions of the steps after `first_step`."""
+        """Return the data and the positions for the steps after `first_step`."""
         ...
 
     def evaluation(
         self, part: str, positions: np.ndarray
     ) -> tuple[jax.Array, jax.Array, np.ndarray]:
-        """Return patterns, labels and positions in them, of positions in the shares of a part."""
+        """Return patterns, labels, and positions in these, given positions in a part's shares."""
         ...
 
     def close(self) -> None:
@@ -54,14 +54,14 @@ class Feed(Protocol):
 
 
 class Resident:
-    """Everything lies on the devices; only positions travel.
+    """Feed from arrays that stay on the devices; only positions are transferred.
 
     Args:
-      parts: that are trained on or validated.
-      read: see there.
-      seed: of the run.
+      parts: the parts used for training or validation.
+      read: see `Read`.
+      seed: the run's seed.
       trained: names of the parts that are trained on.
-      scene: of `parallel.ResidentData`, for one device.
+      scene: see `parallel.ResidentData`, here without the device axis.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class Resident:
 
 
 class Streamed:
-    """Patterns are read when their turn comes, in one thread beside the devices' work.
+    """Feed from disk: one thread reads ahead while the devices work.
 
     Args:
-      parts, read, seed, trained, scene: as of `Resident`; `read` is called in the thread alone.
-      total: steps of the run; nothing is read for a later one.
+      parts, read, seed, trained, scene: as for `Resident`; only the thread calls `read`.
+      total: steps of the run; nothing is read beyond them.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Streamed:
     def training(
         self, first_step: int, steps: int
     ) -> tuple[parallel.ResidentData, dict[str, np.ndarray]]:
-        """See `Feed`. The calls after this one are read meanwhile, as if they had as many steps."""
+        """See `Feed`. The next calls, assumed to have as many steps, are read in the background."""
         asked = (first_step, steps)
         if asked not in self._ahead:  # the first call of a run
             self._drop()
@@ -171,7 +171,7 @@ class Streamed:
         self._ahead.clear()
 
     def _batches(self, first_step: int, steps: int) -> dict[str, tuple[Any, np.ndarray]]:
-        """Read the patterns [devices of this host, steps · batch, P] of a call, and the labels."""
+        """Read the patterns [devices of this host, steps · batch, P] and the labels of a call."""
         read = {}
         for name in self._trained:
             part = self._parts[name]
@@ -182,18 +182,18 @@ class Streamed:
 
 
 def fits(parts: Mapping[str, Part], device_bytes: int) -> bool:
-    """Say whether the patterns of all parts fit into so much memory of each device; 0: of ours."""
+    """Say whether all parts fit into `device_bytes` of each device; 0: `available_bytes`."""
     needed = sum(part.shares.shape[1] * part.bytes_each for part in parts.values())
     return needed <= (device_bytes or available_bytes(jax.local_devices()[0]))
 
 
 def available_bytes(device: jax.Device) -> int:
-    """Return how much of a device's memory patterns may take; CPU devices share the host's."""
+    """Return the bytes that patterns may take on a device; CPU devices share the host's memory."""
     stats = device.memory_stats()
     if stats is not None and "bytes_limit" in stats:
         return int(_SHARE_OF_MEMORY * stats["bytes_limit"])
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = pathlib.Path("/sys/fs/cgroup/memory.max")  # of a container
+    limit = pathlib.Path("/sys/fs/cgroup/memory.max")  # a container's limit
     if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
         memory = min(memory, int(text))
     return int(_SHARE_OF_MEMORY * memory / jax.local_device_count())
@@ -220,6 +220,6 @@ def _on_each_device(scene: Any) -> Any:
 
 
 def _in_a_row(devices: int, steps: int, batch_size: int) -> np.ndarray:
-    """Return the positions int32 [devices, steps, batch] of patterns that are there in order."""
+    """Return positions int32 [devices, steps, batch] of patterns stored in the order of use."""
     each = np.arange(steps * batch_size, dtype=np.int32).reshape(steps, batch_size)
     return np.ascontiguousarray(np.broadcast_to(each, (devices, steps, batch_size)))

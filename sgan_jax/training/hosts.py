@@ -1,7 +1,7 @@
-"""The processes of one run: how they find one another, agree, and tell what the first one knows.
+"""The processes of one run: how they find one another, agree, and share what the first one knows.
 
-One machine needs none of it. On several, jax.distributed connects the processes: found under Slurm,
-Open MPI and Kubernetes, or told by flags. The first process alone writes files.
+A run on one machine needs none of this. On several, jax.distributed connects the processes, which
+are detected under Slurm, Open MPI and Kubernetes or given by flags. Only the first writes files.
 """
 
 import importlib.util
@@ -16,25 +16,25 @@ from absl import logging
 from jax.experimental import multihost_utils
 from orbax.checkpoint import multihost
 
-# A process that does not answer for so long is dead, and the others end: in under two minutes,
-# what lies between the last answer and the first missed one included.
+# A process that has not answered for this long counts as dead, and the others end: in under two
+# minutes, including the interval between its last answer and the first missed one.
 HEARTBEAT_TIMEOUT_SECONDS = 60
-_START_TIMEOUT_SECONDS = 600  # all processes of a job are there by then
+_START_TIMEOUT_SECONDS = 600  # for all processes of a job to start
 _BUILD_TIMEOUT_SECONDS = 24 * 3600  # the others wait while the first builds a data set
 
 
 def start(
     coordinator: str | None = None, process_id: int | None = None, num_processes: int | None = None
 ) -> None:
-    """Connect this process to the others of its run; call it before anything else of jax.
+    """Connect this process to the others of its run; call it before any other jax function.
 
     Args:
-      coordinator: host:port of the first process; None finds it (or that there is one process).
+      coordinator: host:port of the first process; None: detected (or a run of one process).
       process_id: 0 to num_processes - 1.
-      num_processes: of the run; 1 is one process whatever surrounds it.
+      num_processes: of the run; 1 without a coordinator: run alone, whatever the environment says.
 
     Raises:
-      ValueError: only some of the three are given, or a package is missing that finds the others.
+      ValueError: only some of the three are given, or the package that finds the others is missing.
     """
     given = (coordinator, process_id, num_processes)
     if num_processes == 1 and not coordinator:
@@ -58,7 +58,7 @@ def start(
             "num_processes": num_processes,
             "cluster_detection_method": "deactivate",
         }
-    jax.config.update("jax_enable_preemption_service", False)  # takes SIGTERM from `shutdown`
+    jax.config.update("jax_enable_preemption_service", False)  # would take `shutdown`'s SIGTERM
     jax.distributed.initialize(
         **found,
         shutdown_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
@@ -68,10 +68,10 @@ def start(
 
 
 def surrounding_cluster(environment: Mapping[str, str]) -> str | None:
-    """Return what started several processes, this one among them; None where there is one only.
+    """Return what started this process as one of several; None if it runs alone.
 
     Raises:
-      ValueError: in Kubernetes without the package that asks it for the others.
+      ValueError: in Kubernetes, the package that finds the other processes is missing.
     """
     if "SLURM_STEP_NODELIST" in environment and int(environment.get("SLURM_NTASKS", 1)) > 1:
         return "Slurm"
@@ -88,15 +88,15 @@ def surrounding_cluster(environment: Mapping[str, str]) -> str | None:
 
 
 def local_device_ids(environment: Mapping[str, str]) -> list[int] | None:
-    """Return which of the GPUs that it sees a process takes; None leaves it to jax: all of them.
+    """Return which of its visible GPUs this process uses; None: jax decides (Kubernetes: all).
 
-    jax gives each process of Slurm and Open MPI one GPU, that of its number on the node. That is
-    wrong where one process has the whole node, and where the launcher shows each process its own.
+    jax gives each process under Slurm and Open MPI the one GPU with its number on the node. That is
+    wrong if one process has the whole node, or if the launcher shows each process only its own GPU.
     """
     of_slurm = environment.get("SLURM_STEP_TASKS_PER_NODE") or environment.get(
         "SLURM_TASKS_PER_NODE"
     )
-    # Slurm writes 2(x4) for four nodes of two.
+    # Slurm writes 2(x4) for four nodes with two tasks each.
     on_node = int(environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") or (of_slurm or "1").split("(")[0])
     rank = int(
         environment.get("OMPI_COMM_WORLD_LOCAL_RANK") or environment.get("SLURM_LOCALID") or 0
@@ -109,14 +109,14 @@ def local_device_ids(environment: Mapping[str, str]) -> list[int] | None:
 
 
 def is_first() -> bool:
-    """Say whether this process is the one that writes."""
+    """Say whether this is the first process, the one that writes."""
     return jax.process_index() == 0
 
 
 def from_first[Result](make: Callable[[], Result]) -> Result:
-    """Return what `make` returns in the first process, to all; what it raises there is raised.
+    """Call `make` in the first process only; return its result, or raise its error, in all.
 
-    The result travels by pickle; the others wait for it, for hours if need be.
+    The result is sent as a pickle; the other processes wait for it, for hours if need be.
     """
     if jax.process_count() == 1:
         return make()
@@ -138,19 +138,19 @@ def from_first[Result](make: Callable[[], Result]) -> Result:
 
 
 def wait_for_all(what: str) -> None:
-    """Wait until every process is here."""
+    """Wait until every process has reached this point."""
     multihost.get_barrier_sync_fn()(key=what, timeout_ms=1000 * _BUILD_TIMEOUT_SECONDS)
 
 
 def any_of(flag: bool) -> bool:
-    """Say whether the flag is set in any process; all of them must ask."""
+    """Say whether the flag is set in any process; every process must call this."""
     if jax.process_count() == 1:
         return flag
     return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
 
 
 def gather(rows: np.ndarray) -> np.ndarray:
-    """Return the rows [n, ...] of every process one below the other, to all of them."""
+    """Return the rows [n, ...] of all processes, concatenated, in every process."""
     if jax.process_count() == 1:
         return rows
     return np.asarray(multihost_utils.process_allgather(rows, tiled=True))

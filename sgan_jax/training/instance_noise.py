@@ -1,9 +1,9 @@
-"""Noise on what a discriminator calls real or generated, so that it cannot tell them too easily.
+"""Instance noise on real and generated patterns, so that they are not too easy to tell apart.
 
 A generator's patterns never have the exact zeros that simulated ones have between peaks. A
-discriminator then needs to look at nothing else, is always right, and teaches neither the generator
-nor itself anything. With noise on both, their distributions overlap (Sønderby et al., ICLR 2017,
-section 3.3; Arjovsky & Bottou, ICLR 2017, section 3).
+discriminator then needs to look at nothing else, is always right, and neither network learns
+anything. With noise on both, their distributions overlap (Sønderby et al., ICLR 2017, section 3.3;
+Arjovsky & Bottou, ICLR 2017, section 3).
 """
 
 import jax
@@ -13,7 +13,7 @@ from sgan_jax.training.state import TrainState, step_key
 
 Array = jax.Array
 
-_NOISE = 2**32 - 1  # folded into a step's key, whose other uses are splits of it
+_NOISE = 2**32 - 1  # folded into a step's key, which is otherwise only split
 
 
 def noise_key(state: TrainState) -> Array:
@@ -24,13 +24,13 @@ def noise_key(state: TrainState) -> Array:
 def clean_then_noisy(
     state: TrainState, labelled: Array, unlabelled: Array, generated: Array, most: float
 ) -> Array:
-    """Return labelled patterns as they are, then the others with noise, [all, P]."""
+    """Return the labelled patterns unchanged, followed by the others with noise, [all, P]."""
     others = noisy(noise_key(state), jnp.concatenate([unlabelled, generated]), most)
     return jnp.concatenate([labelled, others])
 
 
 def noisy(key: Array, patterns: Array, most: float) -> Array:
-    """Return patterns [B, P] with Gaussian noise of a standard deviation in [0, most] for each."""
+    """Add Gaussian noise to patterns [B, P], each with a standard deviation uniform in 0..most."""
     if not most:
         return patterns
     deviation_key, noise_key = jax.random.split(key)

@@ -1,4 +1,4 @@
-"""Checksums of checkpoints: what was written is what is read, or it is not used."""
+"""Checksums of checkpoints, so that only what was written intact is used."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def leaves_by_name(tree: Any) -> dict[str, np.ndarray]:
-    """Return a tree's arrays on the host by their paths, 'opt_state/0/mu/...'.
+    """Return a tree's arrays on the host, keyed by path, 'opt_state/0/mu/...'.
 
     Orbax stores named tuples and classes as dicts; the paths stay the same.
     """

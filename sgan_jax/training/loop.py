@@ -1,6 +1,6 @@
-"""The loop around the compiled steps: when to log, to validate, to save, to stop.
+"""The loop around the compiled steps: when to log, validate, save and stop.
 
-It knows neither networks nor data. What it needs to go on exactly where a killed run stopped is in
+It knows neither networks nor data. What it needs to resume an interrupted run exactly is in
 `Progress`, which is saved with the state.
 """
 
@@ -13,37 +13,37 @@ import numpy as np
 
 from sgan_jax.training import checkpoint, clock, shutdown, writer
 
-Sums = Mapping[str, jax.Array]  # of each step of one call, [steps]; 'examples' counts
+Sums = Mapping[str, jax.Array]  # per step of one call, [steps]; 'examples' is their number
 
 
 @dataclasses.dataclass
 class Progress:
-    """What the loop knows beside the state."""
+    """The loop's own state, saved with the train state."""
 
     step: int = 0
     total: int = 0  # steps of the whole run
-    global_batch: int = 0  # labelled patterns a step, on all devices
-    seconds: float = 0.0  # of training, validation and saving, in all the starts of the run
+    global_batch: int = 0  # labelled patterns per step, over all devices
+    seconds: float = 0.0  # of training, validation and saving, summed over restarts
     best_accuracy: float = -1.0  # on the validation part
     best_step: int = 0
     window: dict[str, float] = dataclasses.field(default_factory=dict)  # sums since the last log
-    unevaluated: bool = False  # the run was told to end before the validation of this step
+    unevaluated: bool = False  # validation was due at this step, but the run was asked to stop
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """When things happen, in steps.
 
-    A checkpoint is written while training goes on, and until it is whole only the one before
-    counts. So there is one every `save_every` steps and another in between, and a kill loses no
-    more than `save_every` steps (or one call, if that is longer).
+    A checkpoint is written while training continues; until it is complete, only the previous one
+    counts. One is therefore written every `save_every` / 2 steps, so that a kill loses at most
+    `save_every` steps (or one call, if that is longer).
     """
 
     per_call: int
     log_every: int
     eval_every: int
     save_every: int
-    phase_ends: tuple[int, ...] = ()  # no call goes beyond one of these
+    phase_ends: tuple[int, ...] = ()  # no call crosses one of these
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,19 +54,20 @@ class Outlets:
     latest: checkpoint.Checkpoints
     best: checkpoint.Checkpoints
     config: dict[str, Any]  # saved with each checkpoint
-    check_workdir: Callable[[], None]  # raises where the run's folder is not there any more
+    check_workdir: Callable[[], None]  # raises if the run's folder no longer exists
 
 
 class Loop:
     """Train from `progress.step` to `progress.total`.
 
     Args:
-      progress: changed in place.
+      progress: modified in place.
       schedule: when to log, validate and save.
-      outlets: where to.
-      advance: (state, first step, steps) -> (state, sums): one compiled call, not waited for.
-      validate: state -> numbers, among them 'accuracy'; None where it was told to stop.
-      stop: whether the run is told to end.
+      outlets: where the results go.
+      advance: (state, first step, steps) -> (state, sums): one compiled call, dispatched without
+        waiting for its result.
+      validate: state -> metrics, including 'accuracy'; None if it was asked to stop.
+      stop: whether the run has been asked to stop.
     """
 
     def __init__(
@@ -82,18 +83,18 @@ class Loop:
         self._progress, self._schedule, self._outlets = progress, schedule, outlets
         self._advance, self._validate, self._stop = advance, validate, stop
         self._clock = clock.Clock(progress.seconds)
-        self._saved = self._whole = progress.step  # last checkpoint begun; last one surely there
+        self._saved = self._whole = progress.step  # last checkpoint begun; last known to be whole
 
     def run(self, state: Any) -> Any:
-        """Return the trained state; the one given goes to `advance`.
+        """Return the trained state; the one given is handed to `advance`.
 
         Raises:
-          FloatingPointError: a loss or a parameter is not finite; the checkpoints are from before.
-          Stopped: the run was told to end; its state is being saved.
+          FloatingPointError: a loss or a parameter is not finite; all checkpoints predate it.
+          Stopped: the run was asked to stop; its state is being saved.
           OSError: something could not be written.
         """
         progress, schedule = self._progress, self._schedule
-        waiting: tuple[int, Sums] | None = None  # the call whose numbers have not been read
+        waiting: tuple[int, Sums] | None = None  # the call whose metrics have not been read yet
         if progress.unevaluated and self._look(
             state, evaluating=True, saving=False, stopping=False
         ):
@@ -108,7 +109,7 @@ class Loop:
             state, sums = self._advance(state, before, steps)
             progress.step += steps
             self._stop.protect()
-            if waiting is not None:  # read while the devices work on the call just given to them
+            if waiting is not None:  # read while the devices work on the call just dispatched
                 self._absorb(*waiting)
             waiting = (before, sums)
             evaluating = self._due(schedule.eval_every)(before, progress.step)
@@ -126,12 +127,12 @@ class Loop:
         return state
 
     def _due(self, every: float) -> Callable[[int, int], bool]:
-        """Return whether the steps after `before`, up to `now`, hold a multiple of `every`."""
+        """Make (before, now) -> whether a multiple of `every`, or the end, is in (before, now]."""
         total = self._progress.total
         return lambda before, now: now // every > before // every or now == total
 
     def _absorb(self, before: int, sums: Sums) -> None:
-        """Read the numbers of the call that followed step `before`; log where it is time."""
+        """Read the metrics of the call that followed step `before`; log them when due."""
         window = self._progress.window
         on_host = {name: np.asarray(value, np.float64) for name, value in sums.items()}
         for name, values in on_host.items():
@@ -150,9 +151,9 @@ class Loop:
             window.clear()
 
     def _look(self, state: Any, *, evaluating: bool, saving: bool, stopping: bool) -> bool:
-        """Validate if asked to, and save the state if it is sound; return whether to stop.
+        """Check the state, then validate and save as asked; return whether to stop.
 
-        A validation that is due when the run is told to end is left to its continuation.
+        A validation that is due when the run is asked to stop is left to the resumed run.
         """
         progress, outlets = self._progress, self._outlets
         outlets.check_workdir()
@@ -172,7 +173,7 @@ class Loop:
                 outlets.best.save(progress.step, on_host, self._notes())
         if saving or progress.unevaluated:
             outlets.metrics.sync()
-            outlets.best.wait()  # a latest checkpoint never knows of a best one that is not there
+            outlets.best.wait()  # a latest checkpoint never refers to a best one that is missing
             outlets.latest.save(progress.step, on_host, self._notes())
             self._whole, self._saved = self._saved, progress.step
         return stopping or progress.unevaluated

@@ -1,6 +1,6 @@
-"""What each method is made of: from a configuration to a state and the steps that train it.
+"""What each method consists of: from a configuration to a state and the steps that train it.
 
-The shell's unpacking of the ConfigDict for the steps' factories, one short function a method.
+The ConfigDict is unpacked here for the step factories, in one short function per method.
 """
 
 from collections.abc import Callable
@@ -31,29 +31,29 @@ from sgan_jax.training import (
 
 
 class Phase(NamedTuple):
-    """A part of a run that is trained by one step; most methods have one."""
+    """A part of a run trained with one step function; most methods have only one phase."""
 
-    end: int  # steps done when it is over
-    step: Callable[..., Any]  # of one device: (state, batch) -> (state, metrics)
+    end: int  # steps done when the phase is over
+    step: Callable[..., Any]  # per device: (state, batch) -> (state, metrics)
 
 
 class Given(NamedTuple):
-    """What a method needs beside the configuration."""
+    """What a method needs in addition to the configuration."""
 
     networks: state.Networks
     two_theta_deg: np.ndarray  # [P]
     class_counts: np.ndarray  # [K], of the labelled part
     unlabelled: int  # patterns in the unlabelled part
     total_steps: int
-    global_batch: int  # labelled patterns a step, on all devices
-    layout: Layout | None  # of the instruments that patterns are rendered on; None: they are not
+    global_batch: int  # labelled patterns per step, over all devices
+    layout: Layout | None  # of the instruments that patterns are rendered on; None: not rendered
 
 
 Training = tuple[state.TrainState, list[Phase]]
 
 
 def make_state_and_phases(config: ml_collections.ConfigDict, given: Given) -> Training:
-    """Return the state before the first step, and the run's phases in their order."""
+    """Return the initial state and the run's phases in order."""
     total = given.total_steps
     match config.method:
         case "supervised" | "consistency" as method:
@@ -75,14 +75,14 @@ def make_state_and_phases(config: ml_collections.ConfigDict, given: Given) -> Tr
 
 
 def class_frequencies(class_counts: np.ndarray) -> np.ndarray:
-    """Return float32 [K], summing to 1; each class counts one more, so that none is 0."""
+    """Return float32 [K], summing to 1, with add-one smoothing so that none is 0."""
     return ((class_counts + 1) / (class_counts + 1).sum()).astype(np.float32)
 
 
 def _classifier_state(
     config: ml_collections.ConfigDict, given: Given, method: str, steps: int
 ) -> state.ClassifierState:
-    """Return the state of 'supervised' or 'consistency'."""
+    """Return the initial state of 'supervised' or 'consistency'."""
     start = state.create_classifier_state(
         given.networks.discriminator,
         _adam(config, config.optim.learning_rate, steps),
@@ -98,7 +98,7 @@ def _classifier_state(
 def _classifier_step(
     config: ml_collections.ConfigDict, given: Given, method: str, steps: int, *, first_step: int
 ) -> Callable[..., Any]:
-    """Return the step of 'supervised' or 'consistency' for so many steps after the first ones."""
+    """Return the step of 'supervised' or 'consistency' for `steps` steps after `first_step`."""
     classifier, tx = given.networks.discriminator, _adam(config, config.optim.learning_rate, steps)
     prior = class_frequencies(given.class_counts)
     logit_offset = config.optim.logit_adjustment * np.log(prior)[None, :]

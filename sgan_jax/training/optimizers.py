@@ -1,4 +1,4 @@
-"""Optimisers: Adam, its schedule of learning rates, weight decay of kernels, clipping."""
+"""Optimisers: Adam, its learning-rate schedule, weight decay of kernels, gradient clipping."""
 
 import jax
 import jax.numpy as jnp
@@ -20,15 +20,15 @@ def make_adam(
     """Make Adam (Table 2) with betas 0.9 and 0.999; the paper has no decay, schedule or clipping.
 
     Args:
-      learning_rate: the highest.
+      learning_rate: the peak learning rate.
       eps: added to the square root of the second moment.
-      weight_decay: kernels shrink by learning rate x this each step (Loshchilov & Hutter 2019);
-        biases and the scales of normalisations do not.
-      clip_norm: longer gradients are scaled to this length, so that one step in which they explode
-        does not fill Adam's second moments for the next thousand; 0 is off.
+      weight_decay: decoupled: each step scales kernels by 1 - learning rate x this (Loshchilov &
+        Hutter 2019); biases and the scales of normalisation layers do not decay.
+      clip_norm: gradients of a larger global norm are scaled to this norm, so that one step in
+        which they explode does not dominate Adam's second moments for the next thousand; 0 is off.
       schedule: 'constant', or 'cosine': half a cosine down to 0 at `total_steps`.
-      warmup_steps: over which the learning rate first climbs linearly.
-      total_steps: of the run; 'cosine' needs it.
+      warmup_steps: steps over which the learning rate first rises linearly.
+      total_steps: of the run; needed for 'cosine'.
     """
     rate = learning_rate_schedule(
         learning_rate, schedule=schedule, warmup_steps=warmup_steps, total_steps=total_steps
@@ -42,10 +42,10 @@ def make_adam(
 def learning_rate_schedule(
     learning_rate: float, *, schedule: str, warmup_steps: int, total_steps: int
 ) -> optax.Schedule:
-    """Return updates made -> learning rate of the next; the first of n warm-up steps has 1/n of it.
+    """Make (updates made) -> learning rate of the next; n warm-up steps begin with 1/n of it.
 
     Raises:
-      ValueError: an unknown schedule, or one that has no steps left after its warm-up.
+      ValueError: the schedule is unknown, or 'cosine' has no steps left after the warm-up.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"optim.schedule {schedule!r}; use one of {', '.join(SCHEDULES)}")
@@ -67,5 +67,5 @@ def learning_rate_schedule(
 
 
 def is_kernel(params: optax.Params) -> optax.Params:
-    """Say of each parameter whether weight decay applies: kernels have two axes or more."""
+    """Say for each parameter whether weight decay applies: to kernels, with two or more axes."""
     return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)

@@ -1,8 +1,8 @@
-"""The only file that knows about devices: what lies on them, and how a step runs on all of them.
+"""The only file that knows about devices: what they hold, and how a step runs on all of them.
 
 The state is replicated: each device holds all of it. The patterns are dealt out: each device holds
-those it puts into batches (`batches`). Per call, only positions travel to the devices; each gathers
-its own batches. With several hosts (`hosts`), each hands over what concerns its own devices, and
+those that it puts into batches (`batches`). Per call, only positions are sent to the devices; each
+gathers its own batches. With several hosts (`hosts`), each passes what its own devices need, and
 the step's averages and sums run over all devices of all hosts.
 """
 
@@ -21,14 +21,14 @@ Array = jax.Array
 
 
 class ResidentData(NamedTuple):
-    """Parts of a data set as they lie on the devices; per part, n differs.
+    """Parts of a data set as stored on the devices; n differs between parts.
 
     Attributes:
-      patterns: float32 [devices of this host, n, P], or trees of arrays [devices, n, ...] of which
-        patterns are made (`rendered`).
+      patterns: float32 [devices of this host, n, P], or trees of arrays [devices, n, ...] from
+        which patterns are rendered (`rendered`).
       labels: int32 [devices of this host, n], class indices.
-      scene: what all examples are seen in, arrays [devices of this host, ...]; a batch then has of
-        each part the pair of its examples and this. None: there is nothing.
+      scene: what all examples share (the instruments), arrays [devices of this host, ...]; if not
+        None, a batch has for each part the pair (examples, scene).
     """
 
     patterns: Mapping[str, Any]
@@ -37,7 +37,7 @@ class ResidentData(NamedTuple):
 
 
 def device_count() -> int:
-    """Return the number of devices of the run, on all its hosts."""
+    """Return the number of the run's devices, over all hosts."""
     return jax.device_count()
 
 
@@ -48,17 +48,17 @@ def local_devices() -> slice:
 
 
 def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
-    """Return a copy of the tree's arrays on each of this host's devices (or of those given).
+    """Return the tree with a copy of its arrays on each of this host's devices (or those given).
 
-    Do this to a new or restored state before its first step, which reuses its memory.
+    Apply this to a new or restored state before its first step, which reuses the state's memory.
     """
-    # By way of the host: an array that lies on one of the devices already would be shared, not
-    # copied, and the first step would delete the caller's own.
+    # Via the host: an array that is already on one of the devices would be shared, not copied, and
+    # the first step would delete the caller's own.
     return _put(jax.device_get(tree), PartitionSpec(), devices)
 
 
 def distribute(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
-    """Put row i of each array [devices, ...] on the i-th of this host's devices (or of those)."""
+    """Put row i of each array [devices, ...] on this host's i-th device (or the i-th given)."""
     return _put(tree, PartitionSpec(AXIS), devices)
 
 
@@ -70,13 +70,13 @@ def _put(tree: Any, spec: PartitionSpec, devices: Sequence[jax.Device] | None) -
 def make_parallel_step(
     step: Callable[[Any, Mapping[str, Array]], tuple[Any, dict[str, Array]]],
 ) -> Callable[[Any, ResidentData, Mapping[str, np.ndarray]], tuple[Any, dict[str, Array]]]:
-    """Make call(state, data, positions) -> (state, metrics) of a per-device step.
+    """Make call(state, data, positions) -> (state, metrics) from a per-device step.
 
-    `state` is replicated and given away; `data` is distributed. `positions` holds int32
+    `state` is replicated and donated; `data` is distributed. `positions` holds int32
     [devices of this host, steps, batch] for 'labelled' and, where the step needs them, 'unlabelled'
-    patterns. The metrics are float32 [steps]. Another number of steps is another compilation; a
-    single step is compiled without a loop around it: on CPU what XLA has no fast form for inside a
-    loop would be many times slower (`convolution.conv` has one of its own).
+    patterns. The metrics are float32 [steps]. Each number of steps is compiled separately, and a
+    single step without a loop around it: on CPU, operations for which XLA has no fast form inside
+    a loop would be many times slower (`convolution.conv` provides a form of its own).
     """
 
     def device_call(state, data, positions):
@@ -98,8 +98,8 @@ def make_parallel_evaluation(
 ) -> Callable[[Any, Array, Array, np.ndarray, np.ndarray], tuple[metrics.Counts, Array]]:
     """Make call(params, patterns, labels, positions, mask) -> (counts over all devices, logits).
 
-    `patterns` and `labels` are a part of `ResidentData`; `positions` int32 and `mask`
-    [devices of this host, batch], 0 where a position is padding; logits
+    `patterns` and `labels` are one part of `ResidentData`; `positions`, int32, and `mask`, 0 where
+    a position is padding, are [devices of this host, batch]; the logits are
     [devices of this host, batch, K].
     """
 
@@ -110,7 +110,7 @@ def make_parallel_evaluation(
 
 
 def gather_batch(data: ResidentData, positions: Mapping[str, Array]) -> dict[str, Any]:
-    """Return the batch of the positions [B] of each part, on one device."""
+    """Return the batch at the positions [B] of each part, on one device."""
     batch = {
         part: jax.tree.map(lambda array, at=position: array[at], data.patterns[part])
         for part, position in positions.items()

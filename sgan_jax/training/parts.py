@@ -1,7 +1,7 @@
-"""The gradient of a batch from a few examples at a time, where a whole batch leaves the caches.
+"""The gradient of a batch from a few examples at a time, where a whole batch exceeds the caches.
 
-Without the stem's pool a step of `supervised` on CPU is bound by memory: 64 examples leave 130 MB
-between the forward and the backward pass, 8 leave what the caches hold. With the pool, and on
+Without the stem's pool, a step of `supervised` on CPU is memory-bound: 64 examples keep 130 MB
+between the forward and the backward pass, 8 keep what fits into the caches. With the pool, and on
 accelerators, a whole batch is faster.
 """
 
@@ -20,7 +20,7 @@ _EXAMPLES = 8
 
 
 def examples_at_once(stem_pool: bool) -> int | None:
-    """Return how many examples to train on at a time on this backend; None: all of them."""
+    """Return how many examples to process at a time on this backend; None: all of them."""
     return _EXAMPLES if jax.default_backend() == "cpu" and not stem_pool else None
 
 
@@ -36,12 +36,12 @@ def mean_gradient(
     """Return the gradient of the objective's mean over the batch, and its arrays [B, ...].
 
     Args:
-      objective: a mean over examples that do not see one another; its key is a part's own.
-      params: what the gradient is taken of.
+      objective: a mean over independent examples; each part is given a key of its own.
+      params: the gradient is taken with respect to these.
       patterns: [B, P].
       labels: int32 [B].
-      key: of all that is random in the objective.
-      examples: at a time, at most; None: all. The parts are equal.
+      key: for all randomness in the objective.
+      examples: at most this many at a time, in parts of equal size; None: all.
     """
     gradient = jax.grad(objective, has_aux=True)
     most = min(examples or len(patterns), len(patterns))

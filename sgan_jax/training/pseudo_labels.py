@@ -1,8 +1,8 @@
-"""Which predictions of unlabelled patterns are believed: FixMatch's rule and FreeMatch's.
+"""Which predictions for unlabelled patterns are accepted: FixMatch's rule and FreeMatch's.
 
-FixMatch (Sohn et al., NeurIPS 2020) believes what the classifier is sure of, above one fixed
-threshold. FreeMatch (Wang et al., ICLR 2023) lets the threshold follow the classifier's confidence,
-and for each class how far it has been learnt; the equations' numbers below are that paper's.
+FixMatch (Sohn et al., NeurIPS 2020) accepts predictions with a confidence above a fixed threshold.
+FreeMatch (Wang et al., ICLR 2023) lets the threshold follow the classifier's confidence and, for
+each class, how well it has been learnt; the equation numbers below are those of that paper.
 Predictions q are probabilities [U, K]. All averages run over the examples of all devices.
 """
 
@@ -29,7 +29,7 @@ class Statistics(NamedTuple):
 
 
 def start(classes: int) -> Statistics:
-    """Return the statistics of a classifier that knows nothing."""
+    """Return the initial statistics, those of uniform predictions."""
     uniform = jnp.full(classes, 1.0 / classes)
     return Statistics(jnp.float32(1.0 / classes), uniform, uniform)
 
@@ -37,13 +37,12 @@ def start(classes: int) -> Statistics:
 def update(
     statistics: Statistics, believed: Array, predictions: Array, momentum: float
 ) -> Statistics:
-    """Return momentum · old + (1 - momentum) · the means of this step.
+    """Return momentum · statistics + (1 - momentum) · the means of this step.
 
     Args:
-      statistics: until now.
-      believed: q [U, K], aligned where they are; confidence and histogram are theirs.
-      predictions: q [U, K] as the classifier gives them; the distribution is theirs, since
-        alignment divides by it.
+      statistics: before this step.
+      believed: q [U, K] after any alignment; used for confidence and histogram.
+      predictions: q [U, K] as predicted; used for the distribution, since alignment divides by it.
       momentum: 0 to 1.
     """
     best = jax.nn.one_hot(jnp.argmax(believed, axis=-1), believed.shape[-1])
@@ -55,7 +54,7 @@ def update(
 
 
 def align(predictions: Array, distribution: Array, prior: np.ndarray) -> Array:
-    """Return predictions [U, K] whose classes are as frequent on average as in the labelled part.
+    """Return predictions [U, K] corrected towards the class frequencies of the labelled part.
 
     q · prior / p̃, normalised: distribution alignment (Berthelot et al., ReMixMatch, ICLR 2020).
     """
@@ -64,10 +63,10 @@ def align(predictions: Array, distribution: Array, prior: np.ndarray) -> Array:
 
 
 def thresholds(statistics: Statistics, rule: str, fixed: float) -> Array:
-    """Return the confidence [K] above which a prediction of each class is believed.
+    """Return the confidence [K] from which a prediction of each class is accepted.
 
     Args:
-      statistics: of the predictions until now.
+      statistics: of the predictions so far.
       rule: 'fixed'; 'global', τ_t for all; or 'adaptive', τ_t p̃_t(c) / max p̃_t (eq. 8).
       fixed: the threshold of 'fixed'.
     """
@@ -81,7 +80,7 @@ def thresholds(statistics: Statistics, rule: str, fixed: float) -> Array:
 
 
 def accept(predictions: Array, threshold: Array) -> tuple[Array, Array]:
-    """Return the pseudo-labels [U] of predictions [U, K], and 1 where they are believed, else 0."""
+    """Return the pseudo-labels [U] of predictions [U, K], and 1 where accepted, else 0."""
     labels = jnp.argmax(predictions, axis=-1)
     return labels, (jnp.max(predictions, axis=-1) >= threshold[labels]).astype(jnp.float32)
 
@@ -89,8 +88,8 @@ def accept(predictions: Array, threshold: Array) -> tuple[Array, Array]:
 def fairness_loss(statistics: Statistics, predictions: Array, accepted: Array) -> Array:
     """Return FreeMatch's fairness objective [], eq. 11: Σ_c a_c log b_c.
 
-    a = p̃ / h̃ and b = p̄ / h̄, each normalised to the sum 1; p̄ and h̄ are mean and histogram of the
-    predictions [U, K] of those strong views whose pseudo-label is accepted [U]. 0 where none is.
+    a = p̃ / h̃ and b = p̄ / h̄, each normalised to a sum of 1; p̄ and h̄ are mean and histogram of
+    the predictions [U, K] for the strong views whose pseudo-label is accepted. 0 if none is.
     """
     best = jax.nn.one_hot(jnp.argmax(predictions, axis=-1), predictions.shape[-1])
     mean, histogram, count = lax.pmean(
@@ -102,7 +101,7 @@ def fairness_loss(statistics: Statistics, predictions: Array, accepted: Array) -
 
 
 def _divided(numbers: Array, by: Array) -> Array:
-    """Return the quotient, 0 where the divisor is 0 (as the authors' program does)."""
+    """Return the quotient, 0 where the divisor is 0 (as in FreeMatch's published program)."""
     return jnp.where(by > 0, numbers / jnp.where(by > 0, by, 1.0), 0.0)
 
 

@@ -1,7 +1,7 @@
-"""One training step on one device as the authors' released program takes it.
+"""One step on one device of the SGAN training of the authors' released program.
 
-Three optimisers, one after the other: generator, labelled loss, real/fake loss. The last two move
-the same discriminator; the third sees what the second has done.
+Three optimisers act in turn: on the generator, the labelled loss and the real/fake loss. The last
+two update the same discriminator, and the third starts from the second's result.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from sgan_jax.training.state import (
 Array = jax.Array
 
 SOFTNESS = 0.2  # soft targets: fake in 0-0.2, real in 0.8-1
-SOFT_LABELS = 2**32 - 1  # the use of the root key beside the steps; no step has this number
+SOFT_LABELS = 2**32 - 1  # folded into the root key in place of a step; no step has this number
 
 
 def make_released_sgan_step(
@@ -42,17 +42,17 @@ def make_released_sgan_step(
 ) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
     """Make the step of the released program.
 
-    The generated patterns are those of the generator before its own update, for all three. The
-    real/fake loss is that of the discriminator's second head, or of D = Z/(Z+1) where it has none.
+    All generated patterns are those of the generator before its update. The real/fake loss uses the
+    discriminator's second head, or D = Z/(Z+1) if it has none.
 
     Args:
-      discriminator: of patterns [B, P].
-      generator: of patterns from latents [B, latent].
+      discriminator: takes patterns [B, P].
+      generator: maps latents [B, latent] to patterns.
       txs: the three optimisers.
-      latent: numbers a pattern is generated from.
-      augment: of labelled and unlabelled patterns.
-      soft_labels: draw the targets of real and fake once an epoch instead of 1 and 0.
-      steps_per_epoch: of which one draw of soft labels is kept.
+      latent: dimension of the latent space.
+      augment: applied to labelled and unlabelled patterns.
+      soft_labels: draw the real and fake targets once per epoch instead of using 1 and 0.
+      steps_per_epoch: steps for which one draw of soft labels is kept.
     """
 
     def released_sgan_step(state: SganState, batch: steps.Batch) -> tuple[SganState, steps.Metrics]:
@@ -94,7 +94,7 @@ def make_released_sgan_step(
                 d_unlabelled=is_real[:size],
                 d_generated=is_real[size:],
             )
-            # As eq. 3: the mean of the real ones plus the mean of the generated ones.
+            # As in eq. 3: the mean over real patterns plus the mean over generated ones.
             return jnp.sum(loss) / size, (sums, None)
 
         params, opt_state = state.params, state.opt_state
@@ -123,7 +123,7 @@ def make_released_sgan_step(
 
 
 def soft_targets(state: SganState, size: int, steps_per_epoch: int) -> tuple[Array, Array]:
-    """Return targets of real [B] in 0.8-1 and of fake [B] in 0-0.2, the same for a whole epoch."""
+    """Return real targets [B] in 0.8-1 and fake ones [B] in 0-0.2, the same for a whole epoch."""
     epoch = state.step // steps_per_epoch
     key = jax.random.fold_in(jax.random.fold_in(root_key(state), SOFT_LABELS), epoch)
     draws = jax.random.uniform(
@@ -133,9 +133,9 @@ def soft_targets(state: SganState, size: int, steps_per_epoch: int) -> tuple[Arr
 
 
 def _descend(objective, tx, opt_state, params):
-    """Return (parameters, optimiser state) after one update, sums of metrics, what else was seen.
+    """Return (parameters, optimiser state) after one update, summed metrics, and auxiliary output.
 
-    The objective returns its mean and, beside it, this device's sums and whatever else.
+    The objective returns (mean loss, (this device's summed metrics, auxiliary output)).
     """
     gradients, (sums, seen) = jax.grad(objective, has_aux=True)(params)
     gradients, sums = messages.average_and_sum(gradients, sums)

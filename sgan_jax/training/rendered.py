@@ -1,7 +1,7 @@
-"""Views of a crystal: patterns rendered from its reflections, as an instrument may have seen it.
+"""Views of a crystal: patterns rendered from its reflections, as some instrument may measure it.
 
-Where `augment` distorts one instrument's pattern, here another instrument measures another sample
-of the same crystal, and `measured.regrid` brings what it finds to the model's grid.
+Where `augment` distorts the pattern of one instrument, here another instrument measures another
+sample of the same crystal, and the result is on the model's grid as if by `measured.regrid`.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ from sgan_jax.diffraction.instrument_bank import Bank, Layout
 from sgan_jax.training.distortions import counting, intensity
 
 Array = jax.Array
-OWN_SHARE = 0.1  # of the groups see the data set's own instrument, which the bank begins with
+OWN_SHARE = 0.1  # of the groups use the data set's own instrument, the first of the bank
 
 
 class Seen(NamedTuple):
-    """What a view is made of.
+    """What views are rendered from.
 
     Attributes:
       crystals: B of them, `datasets.stored_crystals.Crystals`.
@@ -36,21 +36,21 @@ class Seen(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Ranges:
-    """How far samples and their mounting go, each drawn for each crystal; 0 is none.
+    """The ranges that sample and mounting are drawn from, for each crystal anew; 0 is off.
 
     Attributes:
-      share: crystals that are neighbours in the batch and share an instrument, at most.
-      strain: of the cell, isotropic, ±.
-      zero_shift_deg: of the instrument's 2θ, ±.
-      displacement_deg: of the sample, as the shift of peaks at low angles, ±.
-      orientation: March-Dollase ln r is uniform between the logarithms of 1 ± this; along c* for
-        half of the crystals, along one of march_dollase.AXES for the others.
-      magnetic: highest reflection of magnetic order over the crystal's own, up to this.
-      magnetic_share: of the crystals, which are magnets.
-      impurity: fraction of the intensity that is two other crystals' of the group.
-      background: its highest point over the pattern's maximum, before it is subtracted.
-      background_left: ±, share of it that is subtracted too little.
-      noise: of counting, standard deviation at the maximum over the maximum.
+      share: about how many neighbouring crystals of the batch share an instrument (`group_count`).
+      strain: ±, isotropic strain of the cell.
+      zero_shift_deg: ±, of the instrument's 2θ.
+      displacement_deg: ±, of the sample, as the shift of peaks at low angles.
+      orientation: ln of March-Dollase's r is uniform between the logarithms of 1 ± this; along c*
+        for half of the crystals, along a random one of march_dollase.AXES for the others.
+      magnetic: highest magnetic reflection relative to the highest nuclear one, up to this.
+      magnetic_share: fraction of the crystals that are magnetic.
+      impurity: fraction of the intensity that comes from two other crystals of the group.
+      background: its highest point relative to the pattern's maximum, before it is subtracted.
+      background_left: ±, the fraction of it that the subtraction leaves.
+      noise: counting noise, its standard deviation at the maximum relative to the maximum.
       missing_deg: width of each of up to three ranges without data.
     """
 
@@ -71,9 +71,9 @@ class Ranges:
 def make_view(
     two_theta_deg: np.ndarray, layout: Layout, ranges: Ranges, *, offset: float = 0.0
 ) -> Callable[[Array, Seen], Array]:
-    """Make view(key, seen) -> patterns [B, P], maximum 1 and then `offset` on top of all.
+    """Make view(key, seen) -> patterns [B, P], scaled to a maximum of 1 before `offset` is added.
 
-    What was not measured is `MISSING`, nothing is below `LEAST`.
+    Points that were not measured are `MISSING`; measured ones are at least `LEAST`.
     """
     draw = render.make_render(layout)
     count = counting.make_counted(
@@ -122,7 +122,7 @@ def make_view(
 
 
 def group_count(size: int, share: int) -> int:
-    """Return into how many equal groups of at most `share`, or little more, a batch falls."""
+    """Return the number of equal groups in a batch: its largest divisor <= ceil(size / share)."""
     wanted = -(-size // share)
     return next(groups for groups in range(wanted, 0, -1) if size % groups == 0)
 
@@ -139,8 +139,9 @@ def _conditions(key: Array, size: int, ranges: Ranges) -> render.Conditions:
 def _orientation(key: Array, crystals: Any, most: float) -> Array:
     """Return the factors [B, R] of preferred orientation along a random axis of low indices.
 
-    Layers, and so platelets, lie along c* in most settings; and r is a ratio: as many draws between
-    0.5 and 0.7 as between 1 and 1.4.
+    Half of the axes are c*, because layers are stacked, and platelets thin, along it in most
+    settings. r is uniform in its logarithm because it is a ratio: 0.5 to 0.7 is as likely as 1 to
+    1.4.
     """
     axis_key, r_key = jax.random.split(key)
     size = len(crystals.strength)
@@ -160,7 +161,7 @@ def _orientation(key: Array, crystals: Any, most: float) -> Array:
 
 
 def _instruments(key: Array, groups: int, count: int) -> Array:
-    """Return int32 [groups], instruments of the bank."""
+    """Return int32 [groups], the index of each group's instrument in the bank."""
     own_key, which_key = jax.random.split(key)
     others = jax.random.randint(which_key, (groups,), min(1, count - 1), count)
     return jnp.where(jax.random.uniform(own_key, (groups,)) < OWN_SHARE, 0, others)

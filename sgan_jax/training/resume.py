@@ -1,4 +1,4 @@
-"""What a run goes on with: the configuration, the global batch and the best checkpoint it has."""
+"""What a resumed run keeps: the configuration, the global batch and the best checkpoint."""
 
 import pathlib
 from typing import Any
@@ -11,7 +11,7 @@ from sgan_jax.training import checkpoint, loop, parallel
 
 
 def remember(config: ml_collections.ConfigDict, path: pathlib.Path, *, begun: bool) -> None:
-    """Write the configuration; of a run that has begun, check that it is the same."""
+    """Write the configuration; raise ValueError if a run that has begun has another."""
     if begun and path.is_file():
         changed = configuration.differences(configuration.load(path), config)
         if changed:
@@ -23,15 +23,15 @@ def remember(config: ml_collections.ConfigDict, path: pathlib.Path, *, begun: bo
 
 
 def is_finished(progress: dict[str, Any]) -> bool:
-    """Say whether a run, by its noted progress, has nothing left to do."""
+    """Say whether a run has nothing left to do, according to its saved progress."""
     return progress["step"] == progress["total"] and not progress["unevaluated"]
 
 
 def batch_sizes(config: ml_collections.ConfigDict, notes: dict[str, Any] | None) -> tuple[int, int]:
-    """Return the batch per device and the global batch, which a run keeps all its life.
+    """Return the batch sizes per device and over all devices; a resumed run keeps the latter.
 
     Raises:
-      ValueError: the run goes on with devices that cannot share its global batch evenly.
+      ValueError: the run is resumed on devices that cannot share its global batch evenly.
     """
     devices = parallel.device_count()
     if notes is None:
@@ -56,9 +56,9 @@ def batch_sizes(config: ml_collections.ConfigDict, notes: dict[str, Any] | None)
 
 
 def compare_best(progress: loop.Progress, best: checkpoint.Checkpoints) -> None:
-    """Set the best validation accuracy so far to that of the best checkpoint that is there.
+    """Lower the best validation accuracy so far to that of the best intact checkpoint.
 
-    They differ where that was damaged and the one before it, or none, has to do.
+    They differ if the best checkpoint was damaged and the one before it, or none, replaces it.
     """
     try:
         notes = best.notes()

@@ -15,8 +15,8 @@ from sgan_jax.training.state import Networks, SganState, step_key
 
 Array = jax.Array
 
-# Below it the discriminator's gradient, D dr/dx, nears float32's smallest numbers, and exp(-r) its
-# largest; the generator is then pushed by less than eq. 2 says instead of by 0 times infinity.
+# Below this the discriminator's gradient, D dr/dx, approaches float32's smallest numbers and
+# exp(-r) its largest; the generator's gradient is then smaller than that of eq. 2, not 0 times inf.
 LOWEST_LOGIT = -40.0
 
 
@@ -30,18 +30,18 @@ def make_sgan_step(
     noise: float = 0.0,
     real_per_generated: int = 1,
 ) -> Callable[[SganState, steps.Batch], tuple[SganState, steps.Metrics]]:
-    """Make the paper's step: both networks move at once, each against the other as it was.
+    """Make the paper's step: both networks are updated at once, from their old parameters.
 
-    One batch of latents makes the generated patterns of both objectives, eq. 3 and eq. 2; the
-    generator's running statistics are updated by that one pass. The discriminator sees labelled,
-    unlabelled and generated patterns in one pass (nothing in it mixes examples), with D = Z/(Z+1),
-    or with its real/fake head where it has one; unlabelled and generated ones with `noise`
+    One batch of latents yields the generated patterns of both objectives, eq. 3 and eq. 2; that one
+    pass updates the generator's running statistics. The discriminator sees labelled, unlabelled and
+    generated patterns in one pass (nothing in it mixes examples), with D = Z/(Z+1), or D from its
+    real/fake head if it has one; unlabelled and generated patterns have `noise` added
     (`instance_noise`).
 
-    The mean over generated patterns of both objectives may be that of fewer, one to every
-    `real_per_generated` labelled ones: most of a step's time is the generator's.
+    Both objectives may average over fewer generated patterns, one for every `real_per_generated`
+    labelled ones, because the generator takes most of a step's time.
 
-    Both objectives depend on a generated pattern x through one logit r alone, D = sigmoid(r):
+    Both objectives depend on a generated pattern x only through one logit r, D = sigmoid(r):
         d(-log(1 - D))/dx =  D       dr/dx   (discriminator)
         d(-log D)/dx      = -(1 - D) dr/dx   (generator) = -exp(-r) times the line above,
     so that one backward pass through the discriminator serves both.
@@ -102,7 +102,7 @@ def discriminator_loss(
     generated: DiscriminatorOutput,
     labels: Array,
 ) -> Array:
-    """Return the negated eq. 3 of each example [B]."""
+    """Return the negated eq. 3 for each example, [B]."""
     if generated.real_fake is None:
         return losses.discriminator_loss(
             labelled.logits, labels, unlabelled.logits, generated.logits
@@ -115,7 +115,7 @@ def discriminator_loss(
 
 
 def update_both(txs: Networks, gradients: Networks, state: SganState) -> tuple[Networks, Networks]:
-    """Return the new parameters and optimiser states of the two networks."""
+    """Return the updated parameters and optimiser states of the two networks."""
     updated = [
         steps.update(*of_one)
         for of_one in zip(txs, gradients, state.opt_state, state.params, strict=True)
@@ -130,7 +130,7 @@ def what_it_says(
     generated: DiscriminatorOutput,
     labels: Array,
 ) -> steps.Metrics:
-    """Return metrics [B] of what the discriminator says of the three kinds of patterns."""
+    """Return metrics [B] of the discriminator's output for the three kinds of patterns."""
     return {
         "loss": losses.cross_entropy(labelled.logits, labels),
         "accuracy": jnp.argmax(labelled.logits, axis=-1) == labels,

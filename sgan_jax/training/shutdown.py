@@ -1,10 +1,10 @@
-"""What a run does when it is told to end: SIGTERM, from a cluster, or SIGINT, which is Ctrl-C.
+"""What a run does on SIGTERM, sent by a cluster, or SIGINT, which is Ctrl-C.
 
-The loop asks after each call whether to stop, saves and ends; a phase that has nothing to save (the
-data set's build, compilation before the first step, the final evaluation) ends at once. A signal
-is noticed at once even while the main thread sits in compiled code: the interpreter's own handler
-writes to a pipe, on whose other end a thread waits. That thread ends the process, hard, where the
-main thread does not come back in time.
+The loop asks after each call whether to stop, and if so saves and ends; a phase with nothing to
+save (the data set's build, compilation before the first step, the final evaluation) ends at once. A
+signal is noticed at once even while the main thread is in compiled code: the interpreter's own
+handler writes to a pipe, and a thread waits at its other end. That thread kills the process if the
+main thread does not return in time.
 """
 
 import concurrent.futures
@@ -21,43 +21,42 @@ from types import FrameType
 from typing import Any, NoReturn
 
 STOPPED = 75  # exit status (EX_TEMPFAIL): ended by a signal, nothing is lost
-CUT_OFF = 76  # ended by a signal before the state could be saved: up to every_steps steps are
+CUT_OFF = 76  # ended by a signal before saving: up to checkpoint.every_steps steps are lost
 
 DEADLINE_SECONDS = 25.0  # to save; clusters kill 30 s after the signal
 GRACE_SECONDS = 2.0  # to clean up where there is nothing to save
-# One order may come twice: a launcher hands on what the terminal or Slurm has sent to all.
+# The same request may arrive twice: launchers forward what the terminal or Slurm sends to all.
 SAME_SECONDS = 1.0
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(KeyboardInterrupt):  # libraries let a KeyboardInterrupt through
-    """The run ends because it was told to; the text says what is saved."""
+    """The run ends because it was asked to; the message says what is saved."""
 
 
 class Shutdown:
     """Whether to end, and by when.
 
-    Until `listen` is called, no signal is caught and `should_stop` is what `agree` makes of False.
+    Until `listen` is called, no signal is caught and `should_stop` returns `agree(False)`.
 
     Args:
-      agree: makes one decision of all hosts' (whether this host was told to stop) -> whether all
-        do. Each host calls it as often as the others and at the same places of the program, so
-        that it may communicate.
+      agree: (whether this host was asked to stop) -> whether all hosts stop. Every host calls it
+        equally often and at the same places in the program, so that it may communicate.
     """
 
     def __init__(self, agree: Callable[[bool], bool] = bool) -> None:
-        self.agree = agree  # may be set later, when the hosts have found one another
+        self.agree = agree  # may be set later, when the hosts are connected
         self._received: signal.Signals | None = None
-        self._raised = False  # the exception that ends a phase with nothing to save
+        self._raised = False  # the exception that ends a phase with nothing to save was raised
         self._protected = False  # there is something to save
-        self._saved = False  # and it is saved, all that is left is to end
+        self._saved = False  # everything is saved; only ending is left
 
     def listen(self) -> "Shutdown":
         """Catch signals until the process ends; call it from the main thread.
 
-        XLA's preemption service takes SIGTERM when `jax.distributed` starts: call this after it,
-        or switch `jax_enable_preemption_service` off.
+        XLA's preemption service takes over SIGTERM when `jax.distributed` starts: call this after
+        that, or switch `jax_enable_preemption_service` off.
         """
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
@@ -73,24 +72,27 @@ class Shutdown:
         return self.agree(self._received is not None)
 
     def protect(self) -> None:
-        """From here on there is something to save: a signal ends nothing by itself."""
+        """Keep signals from raising `Stopped` from here on: there is something to save."""
         self._protected = True
 
     def release(self) -> None:
-        """All is saved: end now if a signal has come to a host, and at once when one comes here."""
+        """End now if any host has received a signal; later ones end this process at once.
+
+        Call this when everything is saved.
+        """
         if self.should_stop():
             raise Stopped("all that was trained is saved")
         self._protected = False
 
     def was_asked(self, error: BaseException) -> bool:
-        """Say whether an error is but the echo of a signal, which worker processes got as well."""
+        """Say whether an error only results from a signal, which worker processes get as well."""
         if isinstance(error, concurrent.futures.BrokenExecutor):
-            time.sleep(0.5)  # it may have reached them first
+            time.sleep(0.5)  # the signal may have reached the workers first
             return self._received is not None
         return isinstance(error, Stopped)
 
     def end(self, stopped: BaseException) -> NoReturn:
-        """Say what is saved and how to go on; leave with status STOPPED."""
+        """Print what is saved and how to resume; exit with status STOPPED."""
         self._saved = True
         name = self._received.name if self._received else "another host's signal"
         what = str(stopped) if isinstance(stopped, Stopped) else "nothing is lost"
@@ -98,14 +100,14 @@ class Shutdown:
         sys.exit(STOPPED)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        """Act in the main thread, as soon as it is back in Python."""
+        """Handle a signal in the main thread, as soon as that is back in Python."""
         self._received = self._received or signal.Signals(number)
         if not self._protected and not self._raised:
             self._raised = True
             raise Stopped("nothing is lost")
 
     def _watch(self, reading: int) -> None:
-        """Wait for signals beside the main thread."""
+        """Watch for signals, and for the deadline after one, in a thread of its own."""
         began: float | None = None
         while True:
             if select.select([reading], [], [], None if began is None else 0.1)[0]:
@@ -140,7 +142,10 @@ class Shutdown:
 
 
 def _silent_about_stopped(tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Say nothing of a Stopped raised where none can be, in a garbage collection; we end anyway."""
+    """Make a hook that does not report a Stopped raised where none can be, in garbage collection.
+
+    The process ends anyway.
+    """
     return lambda told: None if isinstance(told.exc_value, Stopped) else tell(told)
 
 

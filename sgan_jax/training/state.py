@@ -1,6 +1,6 @@
-"""Train states: everything that a step changes or starts from, as arrays and nothing else.
+"""Train states: everything that a step reads or updates, as arrays and nothing else.
 
-Networks, optimisers and options are static; they are closed over by the steps.
+Networks, optimisers and options are static; the steps close over them.
 """
 
 from typing import Any, NamedTuple
@@ -15,35 +15,35 @@ from jax import lax
 Array = jax.Array
 
 AXIS = "devices"  # the name of the axis over which steps pmean and psum
-RNG_IMPLEMENTATIONS = {2: "threefry2x32", 4: "rbg"}  # words of a key -> JAX's name
+RNG_IMPLEMENTATIONS = {2: "threefry2x32", 4: "rbg"}  # words in a key -> JAX's name
 
 
 class Networks(NamedTuple):
-    """One of a kind for each of the two networks: modules, parameters, optimisers, ..."""
+    """One item for each of the two networks: modules, parameters, optimisers, ..."""
 
     discriminator: Any
     generator: Any
 
 
 class ReleasedOptimizers(NamedTuple):
-    """One of a kind for each of the released program's three optimisers."""
+    """One item for each of the released program's three optimisers."""
 
     generator: Any
-    labelled: Any  # of the discriminator, for the cross-entropy of labelled patterns
-    real_fake: Any  # of the discriminator, for real against generated
+    labelled: Any  # of the discriminator, for the cross-entropy on labelled patterns
+    real_fake: Any  # of the discriminator, for the real/fake loss
 
 
 class ClassifierState(struct.PyTreeNode):
-    """A classifier in training; the fields with a default are None where a method has none."""
+    """A classifier in training; fields with a default are None where the method has none."""
 
     step: Array  # int32 [], updates made
     key: Array  # uint32 [2 or 4], the root key's data; never advanced
     params: Any
     opt_state: Any
     average: Any = None  # running mean of the parameters (`averaging`)
-    pseudo_labels: Any = None  # what is known of them (`pseudo_labels.Statistics`)
-    projector: Any = None  # parameters of pre-training's second network
-    pretraining_opt_state: Any = None  # of both networks
+    pseudo_labels: Any = None  # running statistics (`pseudo_labels.Statistics`)
+    projector: Any = None  # parameters of the second network of pre-training
+    pretraining_opt_state: Any = None  # for both networks
 
 
 class SganState(struct.PyTreeNode):
@@ -68,9 +68,9 @@ def create_classifier_state(
     points: int,
     rng: str = "rbg",
 ) -> ClassifierState:
-    """Initialise a classifier of patterns of that many points.
+    """Initialise a classifier of patterns with `points` points.
 
-    The parameters depend on the seed only, not on `rng` nor on the kind of device.
+    The parameters depend only on the seed, not on `rng` or the kind of device.
     """
     key, _ = _initialisation_keys(seed)
     params = _initialise(discriminator, key, points)["params"]
@@ -91,15 +91,15 @@ def add_projector(
     seed: int,
     points: int,
 ) -> ClassifierState:
-    """Return the state of a classifier that is to be pre-trained, too.
+    """Return the state extended by what pre-training needs.
 
     Args:
-      state: of the training that follows.
-      classifier: of patterns [B, points].
-      projector: of the classifier's features.
+      state: of the training that follows pre-training.
+      classifier: takes patterns [B, points].
+      projector: takes the classifier's features.
       tx: the optimiser of the pair (classifier, projector).
-      seed: of the projector's parameters.
-      points: of a pattern.
+      seed: for the projector's parameters.
+      points: of each pattern.
     """
     output = jax.eval_shape(
         lambda params, x: classifier.apply({"params": params}, x, train=False),
@@ -107,7 +107,7 @@ def add_projector(
         jax.ShapeDtypeStruct((1, points), jnp.float32),
     )
     width = output.features.shape[-1]
-    _, key = _initialisation_keys(seed)  # the generator's, of which there is none
+    _, key = _initialisation_keys(seed)  # the generator's key; there is no generator here
     params = jax.jit(lambda key: projector.init(key, jnp.zeros((1, width))))(key)["params"]
     return state.replace(
         projector=params, pretraining_opt_state=jax.jit(tx.init)((state.params, params))
@@ -124,16 +124,16 @@ def create_sgan_state(
     latent: int,
     rng: str = "rbg",
 ) -> SganState:
-    """Initialise both networks; the discriminator is the one `create_classifier_state` makes.
+    """Initialise both networks; the discriminator starts as in `create_classifier_state`.
 
     Args:
-      discriminator: of patterns [B, points].
-      generator: of patterns from latents [B, latent].
-      txs: the optimisers; their kind decides which of the SGAN steps the state is for.
-      seed: of the parameters and of the root key.
-      points: of a pattern.
-      latent: numbers a pattern is generated from.
-      rng: JAX's name of the root key's generator, 'rbg' or 'threefry2x32'.
+      discriminator: takes patterns [B, points].
+      generator: maps latents [B, latent] to patterns.
+      txs: the optimisers; their type decides which of the SGAN steps the state is for.
+      seed: for the parameters and the root key.
+      points: of each pattern.
+      latent: dimension of the latent space.
+      rng: JAX's name of the root key's implementation, 'rbg' or 'threefry2x32'.
     """
     discriminator_key, generator_key = _initialisation_keys(seed)
     variables = _initialise(generator, generator_key, latent)
@@ -157,17 +157,17 @@ def create_sgan_state(
 
 
 def classifier_params(state: TrainState) -> Any:
-    """Return the parameters that are trained to classify, those of the latest step."""
+    """Return the classifier's parameters after the latest step."""
     return state.params.discriminator if isinstance(state, SganState) else state.params
 
 
 def evaluated_params(state: TrainState) -> Any:
-    """Return the parameters to classify with: their running mean where there is one."""
+    """Return the parameters to evaluate: the running mean if there is one, else the latest."""
     return classifier_params(state) if state.average is None else state.average
 
 
 def root_key(state: TrainState) -> Array:
-    """Return the typed key whose data the state holds; its length says which generator it is of."""
+    """Return the typed key of the state's key data, whose length identifies the implementation."""
     return jax.random.wrap_key_data(state.key, impl=RNG_IMPLEMENTATIONS[state.key.shape[0]])
 
 
@@ -183,10 +183,10 @@ def _root_key(seed: int, rng: str) -> Array:
 
 
 def _initialisation_keys(seed: int) -> Array:
-    """Return two keys; threefry, because 'rbg' gives other numbers on other devices."""
+    """Return two threefry keys; 'rbg' draws different numbers on different devices."""
     return jax.random.split(jax.random.key(seed, impl="threefry2x32"), 2)
 
 
 def _initialise(module: nn.Module, key: Array, width: int) -> Any:
-    # Jitted, as one program: op by op it takes seconds.
+    # Jitted as one program, because op by op it takes seconds.
     return jax.jit(lambda key: module.init(key, jnp.zeros((1, width)), train=False))(key)

@@ -22,14 +22,14 @@ def make_supervised_step(
     logit_offset: ArrayLike = 0.0,
     examples_at_once: int | None = None,
 ) -> Callable[[ClassifierState, steps.Batch], tuple[ClassifierState, steps.Metrics]]:
-    """Make the step: cross-entropy of the labelled patterns.
+    """Make the step: its loss is the cross-entropy of the labelled patterns.
 
     Args:
-      classifier: of patterns [B, P].
+      classifier: takes patterns [B, P].
       tx: its optimiser.
-      augment: of the labelled patterns.
-      logit_offset: [1, K] added to the logits inside the loss: logit adjustment.
-      examples_at_once: that the gradient is computed from; None: the whole batch.
+      augment: applied to the labelled patterns.
+      logit_offset: [1, K] added to the logits in the loss (logit adjustment).
+      examples_at_once: number to compute the gradient from at a time; None: the whole batch.
     """
 
     def supervised_step(

@@ -1,4 +1,4 @@
-"""Train a run: from its configuration, or on from where it was killed, to its last step."""
+"""Train a run to its last step, from its configuration or from where it was interrupted."""
 
 import contextlib
 import pathlib
@@ -32,20 +32,20 @@ def train(
     workdir: pathlib.Path,
     stop: shutdown.Shutdown | None = None,
 ) -> None:
-    """Train until the last step; a run that is there already is gone on with.
+    """Train until the last step, resuming the run if the workdir already holds it.
 
     The workdir receives config.json, split.tsv, metrics.jsonl, tensorboard/ and checkpoints/.
 
     Args:
-      config: of the run.
-      workdir: its folder, held while this runs.
-      stop: tells it to save and end before its last step; None: nothing does.
+      config: the run's configuration.
+      workdir: the run's folder, locked while this function runs.
+      stop: asks training to save and end before the last step; None: it is never asked to.
 
     Raises:
-      ValueError: the workdir holds a run of another configuration, or damaged checkpoints only.
+      ValueError: the workdir holds a run of another configuration, or only damaged checkpoints.
       FloatingPointError: a loss or a parameter is not finite.
-      WorkdirError: another run holds the workdir, or it cannot be written to.
-      Stopped: `stop` said so; all is saved.
+      WorkdirError: another run has locked the workdir, or it cannot be written to.
+      Stopped: `stop` asked for it; everything is saved.
     """
     stop = stop or shutdown.Shutdown()
     with (
@@ -66,7 +66,7 @@ def train(
 
 @contextlib.contextmanager
 def _held(workdir: pathlib.Path) -> Generator[Callable[[], None]]:
-    """Hold the workdir in the first process (`workdir.held`); what is wrong with it is told all."""
+    """Lock the workdir in the first process (`workdir.held`); its errors are raised in all."""
     with contextlib.ExitStack() as stack:
         checks: list[Callable[[], None]] = []
         hosts.from_first(lambda: checks.append(stack.enter_context(workdirs.held(workdir))))
@@ -86,7 +86,7 @@ def _train(
         splits.write_split(workdir / "split.tsv", data.split, data.dataset.catalogue.ids)
     batch_size, global_batch = resume.batch_sizes(config, latest.notes())
     sizes = experiment.batch_sizes(config, batch_size)
-    counted = list(sizes)[-1]  # an epoch goes through the unlabelled part where it is used
+    counted = list(sizes)[-1]  # an epoch is one pass over the unlabelled part where that is used
     total = batches.total_steps(
         steps=config.train.steps,
         epochs=config.train.epochs,
@@ -166,7 +166,7 @@ def _introduce(
     total: int,
     global_batch: int,
 ) -> None:
-    """Say what is going to be trained on what."""
+    """Log the sizes of the data, networks and batches before training starts."""
     sizes = ", ".join(f"{name} {len(part)}" for name, part in data.split._asdict().items())
     patterns, points = data.dataset.patterns.shape
     logging.info("data: %d patterns of %d points; %s", patterns, points, sizes)

@@ -1,4 +1,4 @@
-"""How good a run is on its validation part, which picks the best checkpoint."""
+"""Validation of a run, which selects the best checkpoint."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +17,9 @@ def make_validation(
     feed: feeding.Feed,
     should_stop: Callable[[], bool],
 ) -> Callable[[Any], dict[str, float] | None]:
-    """Make state -> loss and accuracy on the validation part, exact under padding.
+    """Make state -> loss and accuracy on the validation part; padding does not count.
 
-    It returns None if `should_stop`, which it asks after each batch.
+    The function returns None as soon as `should_stop`, called after each batch, is true.
     """
     networks = experiment.make_networks(config, len(data.classes))
     evaluate = parallel.make_parallel_evaluation(steps.make_evaluation_step(networks.discriminator))
@@ -37,7 +37,7 @@ def make_validation(
                 params, *feed.evaluation("validation", positions[here]), mask[here]
             )
             total = counted if total is None else counts.add(total, counted)
-            jax.block_until_ready(total)  # else all batches are given out at once, and waited for
+            jax.block_until_ready(total)  # else all batches are dispatched before the first check
             if should_stop():
                 return None
         summary = counts.summary(jax.device_get(total))

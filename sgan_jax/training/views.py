@@ -1,7 +1,7 @@
-"""What a configuration's views are: how patterns are distorted, or crystals rendered, in training.
+"""The views of a configuration: how patterns are distorted, or crystals rendered, in training.
 
-The shell's unpacking of the ConfigDict, for the steps and for whoever wants patterns as they see
-them.
+The ConfigDict is unpacked here, for the steps and for other code that needs patterns as the steps
+see them.
 """
 
 import ml_collections
@@ -14,7 +14,7 @@ from sgan_jax.training import augment, rendered
 def make_first_views(
     config: ml_collections.ConfigDict, two_theta_deg: np.ndarray, layout: Layout | None
 ) -> augment.Augment:
-    """Return what becomes of patterns by config.augment, or by config.render of crystals."""
+    """Return the augmentation of config.augment, or the rendering of config.render if it is on."""
     if layout is None:
         return make_views(config.augment, two_theta_deg)
     fields = config.render

@@ -1,7 +1,7 @@
-"""A run that starts from the weights of another: of more crystals, other ones, another instrument.
+"""Start a run from the weights of another, for example on other crystals or another instrument.
 
-The network is taken as the other run evaluates it. Its heads are taken where the two tasks are the
-same; else they start anew.
+The weights are those that the other run evaluates. The heads are copied only if both runs have the
+same task; otherwise they start from new random weights.
 """
 
 import pathlib
@@ -16,21 +16,21 @@ from sgan_jax.training import checkpoint, integrity
 from sgan_jax.training.state import SganState, TrainState, classifier_params
 
 _HEADS = ("class_head/", "real_fake_head/")
-# Where a checkpoint has the classifier, by what it was trained with: a running mean, if there is
-# one, then that of an SGAN, then that of a classifier alone.
+# Where a checkpoint has the classifier, first match: the running mean if there is one, an SGAN's
+# discriminator, a classifier alone.
 _PLACES = ("average/", "params/discriminator/", "params/")
 
 
 def from_run(state: TrainState, folder: pathlib.Path, task: Mapping[str, Any]) -> TrainState:
-    """Return a state with the weights of the best checkpoint of a trained run.
+    """Return the state with the weights of a run's best checkpoint, or the latest if unvalidated.
 
     Args:
       state: before the first step.
-      folder: of the run, its workdir.
-      task: the `task` of this run's configuration.
+      folder: the trained run's workdir.
+      task: the `task` of the new run's configuration.
 
     Raises:
-      ValueError: there is no trained run, or its network is another one than this.
+      ValueError: the folder holds no trained run, or one with a different network.
     """
     with checkpoint.best(folder, read_only=True) as checkpoints:
         found = checkpoints.newest()
@@ -58,9 +58,10 @@ def from_run(state: TrainState, folder: pathlib.Path, task: Mapping[str, Any]) -
 
 
 def check_unseen(folder: pathlib.Path, test_ids: Iterable[str]) -> None:
-    """Raise ValueError where the other run was trained on patterns that this one is tested on.
+    """Raise ValueError if the other run was trained on patterns that this one is tested on.
 
-    Another task, percentage or split of the same data set has other test patterns.
+    On the same data set, a run with another task or split usually has other test patterns; one with
+    another labelled percentage has the same.
     """
     lines = (folder / "split.tsv").read_text(encoding="utf-8").splitlines()[1:]
     parts = dict(line.rsplit("\t", 1) for line in lines)
@@ -74,7 +75,7 @@ def check_unseen(folder: pathlib.Path, test_ids: Iterable[str]) -> None:
 
 
 def _classifier(leaves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the classifier's arrays in a checkpoint, by their names in the network."""
+    """Return the classifier's arrays from a checkpoint, by their names in the network."""
     for place in _PLACES:
         if any(name.startswith(place) for name in leaves):
             return {
@@ -88,7 +89,7 @@ def _classifier(leaves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _taken(
     params: Any, given: Mapping[str, np.ndarray], same_task: bool, folder: pathlib.Path
 ) -> Any:
-    """Return `params` with the given arrays in the place of its own."""
+    """Return `params` with its arrays replaced by the given ones."""
     own = integrity.leaves_by_name(params)
     taken = []
     for name, leaf in own.items():

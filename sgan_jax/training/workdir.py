@@ -1,4 +1,4 @@
-"""The folder of a run, held by one process at a time, and what can become of it meanwhile."""
+"""The folder of a run, locked by one process at a time, and what can happen to it meanwhile."""
 
 import contextlib
 import errno
@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Generator
 from typing import IO
 
-LOCK = "lock"  # its name in the workdir; it stays there, only the lock on it goes
+LOCK = "lock"  # a file in the workdir; it stays there after the lock on it is released
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ALMOST_NOTHING = 10e6  # bytes
@@ -18,19 +18,19 @@ _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class WorkdirError(OSError):
-    """A folder that cannot be written to; says why and what to do."""
+    """A folder cannot be written to; the message says why and what to do."""
 
 
 @contextlib.contextmanager
 def held(workdir: pathlib.Path) -> Generator[Callable[[], None]]:
-    """Make the folder and hold it until the block ends; yield a check that it is still there.
+    """Create the folder and lock it until the block ends; yield a check that it still exists.
 
-    The lock goes with the process, however that ends. On file systems without locks nothing is
-    held.
+    The lock is released with the process, however that ends. On file systems without locks, nothing
+    is locked.
 
     Raises:
-      WorkdirError: another process holds the folder; it cannot be written to, is full, or vanished
-        while the block ran.
+      WorkdirError: another process has locked the folder; it cannot be written to, is full, or
+        vanished while the block ran.
     """
     try:
         with contextlib.ExitStack() as stack:
@@ -46,12 +46,12 @@ def held(workdir: pathlib.Path) -> Generator[Callable[[], None]]:
 
 
 def explained(error: BaseException, folder: pathlib.Path, need: int = 0) -> WorkdirError | None:
-    """Return an error about a folder in words; None where there is none for it.
+    """Return a WorkdirError that explains an error; None if there is no explanation.
 
     Args:
-      error: an OSError, or another library's error with the system's text in it.
-      folder: that was written to.
-      need: bytes that were to be written, 0 where that is not known.
+      error: an OSError, or a library's error that quotes the system's message.
+      folder: the folder that was written to.
+      need: bytes that were to be written; 0 if unknown.
     """
     number, text = getattr(error, "errno", None), str(error)
     if not folder.is_dir() and not isinstance(error, FileExistsError | NotADirectoryError):
@@ -77,7 +77,7 @@ def explained(error: BaseException, folder: pathlib.Path, need: int = 0) -> Work
 
 def _is_of_another_folder(error: OSError, workdir: pathlib.Path) -> bool:
     """Say whether an error is about a file elsewhere: crystals, a data set."""
-    if error.filename is None:  # it could not be written to; there is room left here
+    if error.filename is None:  # a full disk is elsewhere if there is room left here
         full = error.errno in _FULL and workdir.is_dir()
         return full and shutil.disk_usage(workdir).free > _ALMOST_NOTHING
     path, here = pathlib.Path(os.fsdecode(error.filename)).resolve(), workdir.resolve()
@@ -101,7 +101,7 @@ def _lock(workdir: pathlib.Path, file: IO[str]) -> None:
 
 
 def _check(workdir: pathlib.Path, file: IO[str]) -> None:
-    """Raise where the folder's lock is not the one that is held."""
+    """Raise if the lock file in the folder is not the one that is locked."""
     try:
         there = os.stat(workdir / LOCK)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""What a run tells: a log line, metrics.jsonl, TensorBoard files, and a progress bar on a terminal.
+"""A run's metrics: log lines, metrics.jsonl, TensorBoard files, and a progress bar on a terminal.
 
-metrics.jsonl holds one JSON object a line and only what the computation decides (no clock), so that
-the file of a run that was killed and continued equals the file of a run that was not.
+metrics.jsonl holds one JSON object per line, without times, so that the file of a run that was
+interrupted and resumed equals that of an uninterrupted one.
 """
 
 import json
@@ -17,17 +17,17 @@ from absl import logging
 from tensorboardX import event_file_writer, summary
 from tensorboardX.proto import event_pb2
 
-_EVENTS: Any = event_pb2  # its classes are made at run time
+_EVENTS: Any = event_pb2  # its classes are created at run time, unknown to type checkers
 
 
 class MetricsWriter:
-    """Write a run's numbers; lines younger than `first_step` are those of a killed run and go.
+    """Write a run's metrics; lines that an interrupted run wrote after `first_step` are deleted.
 
     Args:
-      workdir: of the run.
-      first_step: the step of the checkpoint from which it goes on, 0 at its beginning.
+      workdir: the run's folder.
+      first_step: the step of the checkpoint from which the run resumes; 0 for a new run.
       total_steps: of the whole run.
-      unevaluated: the validation of `first_step` is still to be done; a line of it goes as well.
+      unevaluated: the validation at `first_step` is still to be done; its line is deleted, too.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class MetricsWriter:
         )
 
     def write(self, step: int, kind: str, values: Mapping[str, float], **clock: float) -> None:
-        """Write values; `kind` is 'train' or 'validation'; `clock` stays out of metrics.jsonl."""
+        """Write values; `kind` is 'train' or 'validation'; `clock` is not in metrics.jsonl."""
         line = {"step": step, "kind": kind, **values}
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
@@ -72,7 +72,7 @@ class MetricsWriter:
         self._bar.update(step - self._bar.n)
 
     def sync(self) -> None:
-        """Have all that was written on the disk, before a checkpoint that counts on it."""
+        """Flush everything to disk, before a checkpoint that relies on it is saved."""
         self._board.flush()
         os.fsync(self._lines.fileno())
 
@@ -84,7 +84,7 @@ class MetricsWriter:
 
 
 class SilentWriter:
-    """Stands for a `MetricsWriter` where another process writes."""
+    """Replaces `MetricsWriter` in the processes that do not write."""
 
     def write(self, step: int, kind: str, values: Mapping[str, float], **clock: float) -> None:
         """Write nothing."""
@@ -100,7 +100,7 @@ class SilentWriter:
 
 
 def read_metrics(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Return the lines of a metrics.jsonl; a last line cut short by a kill is left out."""
+    """Return the lines of a metrics.jsonl, without a last line that a kill cut short."""
     lines = []
     for text in path.read_text().splitlines() if path.is_file() else []:
         try:
@@ -111,10 +111,10 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def _open_board(folder: pathlib.Path, first_step: int) -> event_file_writer.EventsWriter:
-    """Open a new TensorBoard file, hiding what a killed run wrote after `first_step`.
+    """Open a new TensorBoard file that hides what an interrupted run wrote after `first_step`.
 
-    Not tensorboardX's SummaryWriter: it writes in a thread, which a full disk ends without a word
-    to us; the queue before it fills up, and the run hangs.
+    Not tensorboardX's SummaryWriter: it writes in a thread, which dies silently when the disk is
+    full; its queue then fills up, and the run hangs.
     """
     folder.mkdir(exist_ok=True)
     board = event_file_writer.EventsWriter(str(folder / "events"), f".{first_step}")

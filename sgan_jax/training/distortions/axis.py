@@ -1,4 +1,4 @@
-"""Where the peaks are: strain of the cell, zero of 2θ, height of the sample."""
+"""Peak positions: strain of the cell, zero shift of 2θ, displacement of the sample."""
 
 from collections.abc import Callable
 
@@ -19,15 +19,15 @@ _ARCCOS = (
 def make_moved_axis(
     two_theta_deg: np.ndarray, *, strain: float, zero_shift_deg: float, displacement_deg: float
 ) -> Callable[[Array, Array], Array]:
-    """Make a larger or smaller crystal on an instrument a little off zero.
+    """Make the distortion of peak positions by strain, zero shift and sample displacement.
 
-    With d -> d (1 + ε), the zero of 2θ off by δ and the sample off the axis so that peaks move by
+    With d -> d (1 + ε), a zero shift of 2θ by δ, and a sample displacement that shifts peaks by
     η cosθ, a peak at 2θ_0 moves to 2θ where, by Bragg's law,
         sin((2θ - δ - η cosθ)/2) (1 + ε) = sin(2θ_0 / 2);
-    so the new pattern at 2θ is the old one at 2θ_0, between its points by a straight line. Never
-    2θ itself is stretched, which would destroy the ratios of d that carry the symmetry. Widths and
-    relative intensities are carried along, not recalculated. Beyond an end of the grid the value of
-    that end is kept.
+    so the new pattern at 2θ is the old one at 2θ_0, interpolated linearly. 2θ itself is never
+    stretched, which would destroy the ratios of d that carry the symmetry. Widths and relative
+    intensities move along and are not recalculated. Beyond the ends of the grid, the value at the
+    end is used.
 
     Args:
       two_theta_deg: [P], evenly spaced, 0 to 180.
@@ -49,7 +49,7 @@ def make_moved_axis(
         half_shift = half_shift + jnp.deg2rad(displacement_deg * draws[2]) / 2 * cos_theta
         sine = (1.0 + epsilon) * _sine_of_difference(sin_theta, cos_theta, half_shift)
         two_theta_0 = 2 * jnp.rad2deg(_arcsin(jnp.clip(sine, 0.0, 1.0)))
-        # Barriers: else the positions are computed anew for each of their uses.
+        # A barrier, else the positions are computed anew for each of their uses.
         position = lax.optimization_barrier(jnp.clip((two_theta_0 - start) / step, 0, points - 1))
         return interpolate(patterns, position)
 
@@ -57,7 +57,7 @@ def make_moved_axis(
 
 
 def interpolate(patterns: Array, position: Array) -> Array:
-    """Return patterns [B, P] at positions [B, Q] from 0 to P - 1, between points linearly."""
+    """Return patterns [B, P] at positions [B, Q] from 0 to P - 1, interpolated linearly."""
     left = jnp.minimum(position.astype(jnp.int32), patterns.shape[1] - 2)
     low = jnp.take_along_axis(patterns, left, axis=1, mode="promise_in_bounds")
     high = jnp.take_along_axis(patterns, left + 1, axis=1, mode="promise_in_bounds")
@@ -65,13 +65,13 @@ def interpolate(patterns: Array, position: Array) -> Array:
 
 
 def _sine_of_difference(sine: np.ndarray, cosine: np.ndarray, angle: Array) -> Array:
-    """Return sin(θ - angle) of sin θ and cos θ; the angle is below 0.1, so that series do."""
+    """Return sin(θ - angle) from sin θ and cos θ; |angle| < 0.1, so that short series suffice."""
     squared = angle * angle
     return sine * (1 - squared / 2 * (1 - squared / 12)) - cosine * angle * (1 - squared / 6)
 
 
 def _arcsin(x: Array) -> Array:
-    """Return arcsin of 0 to 1; XLA's own takes as long on CPU as all the rest of this file."""
+    """Return arcsin of x in 0 to 1; XLA's own takes as long on CPU as the rest of this file."""
     polynomial = jnp.full_like(x, _ARCCOS[-1])
     for coefficient in _ARCCOS[-2::-1]:
         polynomial = polynomial * x + coefficient

@@ -1,4 +1,4 @@
-"""What the detector adds: a background under the peaks, and the noise of counting."""
+"""What the detector adds: a background under the peaks, and counting noise."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ import numpy as np
 Array = jax.Array
 
 HUMPS = 10
-HUMP_WIDTHS = 0.7  # standard deviation over the distance between two humps: no ripples
+HUMP_WIDTHS = 0.7  # standard deviation in units of the hump spacing; wide enough for no ripples
 
 
 def make_background(
     two_theta_deg: np.ndarray, *, background: float
 ) -> Callable[[Array, Array], Array]:
-    """Make patterns with a smooth background (`make_backgrounds`)."""
+    """Make the addition of a smooth background (`make_backgrounds`)."""
     draw = make_backgrounds(two_theta_deg, background=background)
 
     def add_background(key: Array, patterns: Array) -> Array:
@@ -27,10 +27,10 @@ def make_background(
 def make_backgrounds(
     two_theta_deg: np.ndarray, *, background: float
 ) -> Callable[[Array, int], Array]:
-    """Make (key, B) -> smooth backgrounds [B, P], their highest points uniform in 0..background.
+    """Make (key, B) -> smooth backgrounds [B, P], with maxima uniform in 0..background.
 
-    A sum of a constant, as of incoherently scattering hydrogen, air scattering that falls with the
-    angle, and broad humps, as of hydrogen that moves, glass or liquids, each with a random weight.
+    A sum, with random weights, of a constant (incoherent scattering by hydrogen), air scattering
+    that falls with the angle, and broad humps (moving hydrogen, glass or liquids).
     """
     x = np.linspace(0.0, 1.0, len(two_theta_deg))[None, :]
     centre = np.linspace(0.0, 1.0, HUMPS)[:, None]
@@ -40,7 +40,7 @@ def make_backgrounds(
     def draw(key: Array, size: int) -> Array:
         height_key, weight_key = jax.random.split(key)
         height = jax.random.uniform(height_key, (size, 1), maxval=background)
-        # Exponential weights: often a few shapes outweigh the others.
+        # Exponential weights, so that often a few shapes dominate.
         weights = jax.random.exponential(weight_key, (size, len(shapes)))
         added = weights @ shapes
         return added * (height / jnp.max(added, axis=1, keepdims=True))
@@ -51,9 +51,10 @@ def make_backgrounds(
 def make_counted(
     two_theta_deg: np.ndarray, *, background: float, left: float, noise: float
 ) -> Callable[[Array, Array], Array]:
-    """Make counts over a background that is then subtracted, nearly, as `measured.regrid` does.
+    """Make counting noise on a background that is then almost subtracted, as in `measured.regrid`.
 
-    What stays of the background is its noise and a share uniform in ±left; below 0 all is 0.
+    What remains of the background is its noise and a fraction uniform in ±left; values below 0 are
+    set to 0.
     """
     draw = make_backgrounds(two_theta_deg, background=background) if background else None
     add_noise = make_counting_noise(noise=noise) if noise else lambda key, patterns: patterns
@@ -70,11 +71,11 @@ def make_counted(
 
 
 def make_counting_noise(*, noise: float) -> Callable[[Array, Array], Array]:
-    """Make noise whose variance is proportional to the intensity, as that of counts.
+    """Make noise whose variance is proportional to the intensity, as in counting.
 
-    At the pattern's maximum its standard deviation is a times the maximum, a uniform in 0..noise:
-    as many as 1 / a² counts. Poisson counts have a square root that is nearly normal with standard
-    deviation 1/2 (Bartlett 1936); so x -> (sqrt(x) + a n / 2)², n normal, which stays above 0.
+    At the pattern's maximum M its standard deviation is a M, with a uniform in 0..noise, as from
+    1 / a² counts. The square root of Poisson counts is nearly normal with standard deviation 1/2
+    (Bartlett 1936); so x -> (sqrt(x) + a sqrt(M) n / 2)², n normal, which is never negative.
     """
 
     def add_noise(key: Array, patterns: Array) -> Array:
@@ -88,5 +89,5 @@ def make_counting_noise(*, noise: float) -> Callable[[Array, Array], Array]:
 
 
 def _quick_key(key: Array) -> Array:
-    """Return a threefry key: on CPU it draws many numbers four times as quickly as 'rbg'."""
+    """Return a threefry key, which on CPU draws many numbers four times as fast as 'rbg'."""
     return jax.random.wrap_key_data(jax.random.bits(key, (2,), jnp.uint32), impl="threefry2x32")

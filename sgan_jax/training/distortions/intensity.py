@@ -1,4 +1,4 @@
-"""How high the peaks are, and whose: grains that lie in order, impurities, missing ranges."""
+"""Peak intensities: texture, impurities, missing ranges."""
 
 from collections.abc import Callable
 
@@ -10,20 +10,20 @@ from sgan_jax.diffraction.instrument import MISSING
 
 Array = jax.Array
 
-TEXTURE_WAVES = 24  # the shortest takes two 24ths of the range: 13° in the paper's patterns
+TEXTURE_WAVES = 24  # the shortest has a period of 2/24 of the range: 13° in the paper's patterns
 
 
 def make_texture(two_theta_deg: np.ndarray, *, texture: float) -> Callable[[Array, Array], Array]:
-    """Make intensities that are off by a smooth random factor, as texture and absorption do.
+    """Make intensities change by a smooth random factor, as with texture and absorption.
 
     The logarithm of the factor is a random sum of cosines, normally distributed at each point with
-    a standard deviation uniform in 0..texture. True texture depends on the reflection's direction,
-    which a pattern does not tell; neighbouring peaks of one family do move together.
+    a standard deviation uniform in 0..texture. Real texture depends on the direction of the
+    reflection, which a pattern does not show; neighbouring peaks of one family do change together.
     """
     points = len(two_theta_deg)
     x = (np.arange(points) + 0.5) / points
     waves = np.cos(np.pi * np.arange(1, TEXTURE_WAVES + 1)[:, None] * x)
-    # Each point's sum of squares is made the same: the ends would vary more than the middle.
+    # The sum of squares is made 1 at each point; else the ends would vary more than the middle.
     waves /= np.linalg.norm(waves, axis=0)
     waves = waves.astype(np.float32)
 
@@ -37,10 +37,10 @@ def make_texture(two_theta_deg: np.ndarray, *, texture: float) -> Callable[[Arra
 
 
 def make_impurity(*, impurity: float) -> Callable[[Array, Array], Array]:
-    """Make mixtures: f of the intensity is two other patterns of the batch, f in 0..impurity.
+    """Make mixtures: a fraction f in 0..impurity comes from two other patterns of the batch.
 
-    All patterns have their maximum at about 1, so f is about the impurities' highest peak over the
-    highest peak of all. Two phases share f in a random proportion.
+    All patterns have a maximum of about 1, so f is about the impurities' highest peak relative to
+    the highest of the mixture. The two impurities share f in a random proportion.
     """
 
     def add_impurity(key: Array, patterns: Array) -> Array:
@@ -48,7 +48,7 @@ def make_impurity(*, impurity: float) -> Callable[[Array, Array], Array]:
         size = len(patterns)
         draws = jax.random.uniform(fraction_key, (2, size, 1))
         first, second = impurity * draws[0] * draws[1], impurity * draws[0] * (1 - draws[1])
-        # A pattern is never its own impurity (where there is another).
+        # A pattern is never its own impurity (unless it is alone).
         further = jax.random.randint(other_key, (2, size), 1, max(size, 2))
         others = (jnp.arange(size, dtype=jnp.int32)[None, :] + further) % size
         kept = (1 - first - second) * patterns
@@ -73,9 +73,9 @@ def make_missing(
 def make_measured(
     two_theta_deg: np.ndarray, *, missing_deg: float
 ) -> Callable[[Array, int], Array]:
-    """Make (key, B) -> bool [B, P], False in ranges at both ends and one between.
+    """Make (key, B) -> bool [B, P], False in a range at each end and in one with a random centre.
 
-    Each is 0..missing_deg wide: instruments begin and end elsewhere; lines of the cryostat or
+    Each is 0..missing_deg wide: instruments have other angular ranges, and lines of the cryostat or
     furnace are cut out.
     """
     first, last = float(two_theta_deg[0]), float(two_theta_deg[-1])

@@ -1,4 +1,4 @@
-"""How wide the peaks are: an instrument of lower resolution, or a sample of small grains."""
+"""Peak widths: an instrument of lower resolution, or a sample of small grains."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from jax import lax
 
 Array = jax.Array
 
-SPACINGS = (1, 2, 3, 5, 8, 13)  # points; doubled each time, kernels would be 13 % off
+SPACINGS = (1, 2, 3, 5, 8, 13)  # points; with powers of two, kernels would be off by 13 %
 CAPACITY = sum(spacing**2 / 2 for spacing in SPACINGS)  # points², the largest added variance
 FWHM_SQUARED = 8 * math.log(2)  # of a Gaussian of variance 1
 
@@ -18,9 +18,9 @@ FWHM_SQUARED = 8 * math.log(2)  # of a Gaussian of variance 1
 def make_broadening(
     two_theta_deg: np.ndarray, *, broadening_deg: float
 ) -> Callable[[Array, Array], Array]:
-    """Make peaks wider by a Gaussian whose width grows with the angle as Caglioti's does.
+    """Make peaks wider by a Gaussian whose width grows with the angle as in Caglioti's formula.
 
-    The width added to a peak, in quadrature, is FWHM² = w² (1 + u tan²θ), with w uniform in
+    The FWHM added to a peak in quadrature follows FWHM² = w² (1 + u tan²θ), with w uniform in
     0..broadening_deg and u in 0..1.
 
     Args:
@@ -41,11 +41,11 @@ def make_broadening(
 def spread(patterns: Array, variance: Array) -> Array:
     """Convolve patterns [B, P] with a nearly Gaussian kernel of variance [B, P], points².
 
-    In rounds: mix each point with the two at distance s, x + c (x[-s] - 2 x + x[+s]), which adds
-    2 c s² to the variance; s is one of `SPACINGS`, c at most 1/4. The small distances are
-    filled up first, so that a larger one finds peaks wide enough for it and leaves no echoes: of
-    peaks as narrow as nist2022's, the result is within 4 % of the Gaussian convolution's maximum.
-    Variance beyond `CAPACITY` is left out.
+    In rounds, each point is mixed with the two at distance s, x + c (x[-s] - 2 x + x[+s]), which
+    adds 2 c s² to the variance; s is each of `SPACINGS` in turn, c at most 1/4. Small distances are
+    used up first, so that peaks are wide enough for the larger ones and these leave no echoes: for
+    peaks as narrow as nist2022's, the error is within 4 % of the maximum of the exact convolution.
+    Variance beyond `CAPACITY` is ignored.
     """
     for spacing in SPACINGS:
         share = jnp.clip(variance / (2 * spacing**2), 0.0, 0.25)
@@ -53,6 +53,6 @@ def spread(patterns: Array, variance: Array) -> Array:
         right = jnp.pad(patterns[:, spacing:], ((0, 0), (0, spacing)), mode="edge")
         patterns = patterns + share * (left - 2 * patterns + right)
         variance = variance - 2 * spacing**2 * share
-        # Else each round would compute the earlier ones three times over.
+        # Otherwise each round would recompute the earlier ones three times.
         patterns, variance = lax.optimization_barrier((patterns, variance))
     return patterns
