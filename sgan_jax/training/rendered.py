@@ -44,7 +44,8 @@ class Ranges:
       zero_shift_deg: ±, of the instrument's 2θ.
       displacement_deg: ±, of the sample, as the shift of peaks at low angles.
       orientation: ln of March-Dollase's r is uniform between the logarithms of 1 ± this; along c*
-        for half of the crystals, along a random one of march_dollase.AXES for the others.
+        for half of the crystals, along a random one of march_dollase.AXES (c* among them) for the
+        others.
       magnetic: highest magnetic reflection relative to the highest nuclear one, up to this.
       magnetic_share: fraction of the crystals that are magnetic.
       impurity: fraction of the intensity that comes from two other crystals of the group.
