@@ -165,7 +165,7 @@ def test_the_unlabelled_weight_climbs_to_its_full_value():
 
 
 def test_unlabelled_patterns_teach():
-    """From four labelled patterns, and what the weak views of the others suggest."""
+    """Four labelled patterns, and what the weak views of the others suggest."""
     options = dataclasses.replace(
         OPTIONS, weight=1.0, fairness_weight=0.0, distribution_alignment=False
     )

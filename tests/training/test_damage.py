@@ -102,7 +102,7 @@ def test_each_damaged_file_is_without_effect_or_named_and_the_one_before_is_used
 
 @pytest.mark.parametrize("item", ["state", "notes"])
 def test_every_bit_of_the_content_counts(run, item):
-    """Not only of the files' format but of the arrays: numbers that differ are refused."""
+    """The checksum covers the arrays, not only the files' format: other numbers are refused."""
     with checkpoint.latest(run, keep=2) as latest:
         other = state(9)
         other["params"]["kernel"][SIZE // 2] += np.float32(1e-6)
