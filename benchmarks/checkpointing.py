@@ -1,13 +1,13 @@
-"""What checkpoints cost a run: windows of training with one, and without, in turn.
+"""What checkpoints cost a run: windows of training with and without one, in alternation.
 
 python benchmarks/checkpointing.py [--config=configs/bl_50.py] [--steps=40] [--pairs=12]
 
 Trains as the program does, with a checkpoint every `--steps` steps, but every other one is left out
-with all that belongs to it (copy to the host, check, checksum, writing). What a window with one
-takes longer than the one without after it, in the median, is what it costs, whether training waits
-for it or shares the cores with it: in time on the clock, and in processor time of all threads,
-which other programs on the machine disturb less. A run writes two of them in its
-`checkpoint.every_steps` steps; the shares are for that. The last line is JSON.
+with all that belongs to it (copy to the host, check, checksum, writing). The cost of a checkpoint
+is the median of how much longer a window with one takes than the next one without, whether training
+waits for it or shares the cores with it: in wall-clock time, and in processor time of all threads,
+which other programs on the machine disturb less. A run writes two checkpoints per
+`checkpoint.every_steps` steps; the fractions are for that. The last line is JSON.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from sgan_jax.training import checkpoint, loop, train
 
 
 def main() -> None:
-    """Print the share of a run that is checkpoints."""
+    """Print the fraction of a run that checkpoints take."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", default="configs/bl_50.py")
     parser.add_argument("--steps", type=int, default=40)
@@ -41,7 +41,7 @@ def main() -> None:
     config.train.eval_every_steps = config.train.steps
     config.checkpoint.every_steps = 2 * arguments.steps
 
-    # When each began, on the clock and of the processor; every other one is with a checkpoint.
+    # Start of each window, in wall-clock and processor time; every other one has a checkpoint.
     looks: list[tuple[float, float]] = []
     in_save: list[float] = []  # seconds until training went on
     look, save = loop.Loop._look, checkpoint.Checkpoints.save
@@ -64,7 +64,7 @@ def main() -> None:
     windows = [
         (later[0] - sooner[0], later[1] - sooner[1]) for sooner, later in itertools.pairwise(looks)
     ]
-    windows = windows[2 : 2 + 2 * arguments.pairs]  # the first ones are slow to begin
+    windows = windows[2 : 2 + 2 * arguments.pairs]  # the first ones are slower
     result: dict[str, float] = {"step_milliseconds": 0.0}
     for kind, name in enumerate(("time", "processor_time")):
         seconds = [window[kind] for window in windows]

@@ -1,14 +1,14 @@
-"""How well a model answers for measured patterns whose symmetry is known.
+"""How well a model predicts the symmetry of measured patterns for which it is known.
 
 python benchmarks/measured_patterns.py --folder=../shared/measured --model=RUN [--control=RUN]
 
-A folder of patterns with `index.json` (compound, space group, wavelength, file of each). Every
-constant-wavelength neutron pattern is read as a user would read it, with its wavelength given. The
-answer counts whether or not it is refused. A model of lattices has no extinction groups. `control`
-is a second model, for the difference. Prints a line a pattern and, as JSON, how many patterns have
-the true lattice among the first 1 and 3, their extinction group among the first 1 and 5, the
-true class in the 90 % set, and how many are refused. Aims: lattice in 3 for 70 %, group in 5 for
-60 %, each 15 points above the control.
+The folder holds patterns and `index.json` (compound, space group, wavelength and file of each).
+Every constant-wavelength neutron pattern is read as a user would read it, with its wavelength
+given. Refused predictions count, too. A model of lattices has no extinction groups. `control` is a
+second model to compare with. Prints one line per pattern and, as JSON, the fractions of the
+patterns with the true lattice in the top 1 and 3, with the true extinction group in the top 1 and
+5, with the true class in the 90 % set, and refused. Aims: lattice in the top 3 for 70 %, group in
+the top 5 for 60 %, each 15 points above the control.
 """
 
 import argparse
@@ -28,7 +28,7 @@ NEUTRON = "neutron_cw"
 
 
 def main() -> None:
-    """Print the answers and their counts."""
+    """Print the predictions and their scores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=pathlib.Path, required=True)
     parser.add_argument("--model", required=True, help="a run's folder, 'bl', 'sg' or a .pth file")
@@ -49,7 +49,7 @@ def main() -> None:
 def evaluate(
     model: Classifier, folder: pathlib.Path, entries: list[dict[str, Any]]
 ) -> dict[str, float]:
-    """Return the fractions of the patterns with a right answer of each kind."""
+    """Return the fraction of the patterns that count as correct by each measure."""
     kinds = ("lattice_1", "lattice_3", "group_1", "group_5", "in_set_90", "refused")
     counts = dict.fromkeys(kinds, 0)
     for entry in entries:
@@ -84,7 +84,7 @@ def read(folder: pathlib.Path, entry: dict[str, Any]) -> MeasuredPattern:
 
 
 def rank(found: list, is_true: Callable[[Any], bool]) -> float:
-    """Return the place of the true one, from 1; infinite where it is not there."""
+    """Return the rank of the true one, from 1; infinite if it is absent."""
     return next((place for place, one in enumerate(found, 1) if is_true(one)), math.inf)
 
 

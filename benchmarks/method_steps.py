@@ -1,11 +1,11 @@
-"""What a training step of each method costs, and how many steps twenty minutes hold.
+"""What a training step of each method costs, and how many steps fit into twenty minutes.
 
 python benchmarks/method_steps.py [--repeats=15] [--minutes=20] [--rows=supervised,consistency]
 
 The settings are those of the study (configs/study.py); data loading, logging and validation are
 left out. The methods' steps are timed in turn, so that a busy machine slows all alike; medians.
-`ratio` is the time of a step over that of 'supervised'. `views` is the same for the physical views
-alone (training/augment.py), of one batch as large as the supervised one. The last line is JSON.
+`ratio` is relative to a step of 'supervised'. `views` is for the physical views alone
+(training/augment.py), of one batch as large as the supervised one. The last line is JSON.
 """
 
 import argparse
@@ -29,7 +29,7 @@ CLASSES, STEPS = 14, 10_000
 
 
 def load_study():
-    """Return configs/study.py."""
+    """Import configs/study.py."""
     path = pathlib.Path(__file__).parents[1] / "configs" / "study.py"
     spec = importlib.util.spec_from_file_location("study", path)
     module = importlib.util.module_from_spec(spec)
@@ -44,7 +44,7 @@ def patterns(count: int) -> np.ndarray:
 
 
 def make_phases(config) -> list[tuple[int, Callable, object, dict]]:
-    """Return of each phase of the run: its length, its step, a state before it, a batch."""
+    """Return for each phase of the run: its length, its step, a state before it, a batch."""
     given = methods.Given(
         networks=experiment.make_networks(config, CLASSES),
         two_theta_deg=TWO_THETA_DEG,
@@ -66,7 +66,7 @@ def make_phases(config) -> list[tuple[int, Callable, object, dict]]:
 
 
 def make_steps(config) -> list[tuple[int, Callable[[], object]]]:
-    """Return the length of each phase of the run, and a function that makes one of its steps."""
+    """Return for each phase of the run its length and a function that runs one of its steps."""
     found = []
     for length, step, start, batch in make_phases(config):
         call = jax.pmap(step, state.AXIS, in_axes=(None, 0), out_axes=(None, None))
@@ -81,7 +81,7 @@ def make_steps(config) -> list[tuple[int, Callable[[], object]]]:
 
 
 def make_views(config) -> Callable[[], object]:
-    """Return a function that makes one batch of strong views."""
+    """Return a function that makes strong views of one batch."""
     strengths = augment.Strengths(**config.strong.to_dict())
     views = jax.jit(augment.make_augment(TWO_THETA_DEG, strengths))
     batch, key = jax.device_put(patterns(64)), jax.random.key(0, impl="rbg")
@@ -99,7 +99,7 @@ def main() -> None:
     rows = list(ROWS)
     if arguments.rows:
         rows = ["supervised", *arguments.rows.split(",")]
-    rows = list(dict.fromkeys(rows))  # 'supervised' once: the others are compared with it
+    rows = list(dict.fromkeys(rows))  # 'supervised' only once: the others are compared with it
     phases = [(name, n, f) for name in rows for n, f in make_steps(study.get_config(name))]
     phases.append(("views", STEPS, make_views(configuration.base("bl", 5, "consistency"))))
     seconds: list[list[float]] = [[] for _ in phases]
@@ -107,7 +107,7 @@ def main() -> None:
         for (_, _, function), times in zip(phases, seconds, strict=True):
             beginning = time.perf_counter()
             function()
-            if repeat >= 2:  # the first compile
+            if repeat >= 2:  # the first ones compile
                 times.append(time.perf_counter() - beginning)
     mean: dict[str, float] = {}
     for (name, steps, _), times in zip(phases, seconds, strict=True):

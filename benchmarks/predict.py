@@ -1,15 +1,15 @@
-"""How long an answer takes: one file from a cold start, and many files in a batch.
+"""How long a prediction takes: for one file from a cold start, and for many files in a batch.
 
 python benchmarks/predict.py [--workdir=RUN] [--files=600] [--starts=3]
 
-Both are the whole command, `python -m sgan_jax.main --mode=predict`, in a fresh process, with the
-models of the package (or those of a run) and all that a user gets: tables, pages, answers.json.
+Both time the whole command, `python -m sgan_jax.main --mode=predict`, in a fresh process, with the
+packaged models (or those of a run) and all outputs: tables, pages, answers.json.
 
-The cold start is for one file: `first`, where nothing was ever compiled, neither Python's modules
-nor the network, and then the median of some starts that find what that one has left. The batch's
-patterns a minute count from its start, too. Processor seconds are those of all processes together;
-on a machine that does other things as well, they say more than the clock. Aims: 5 seconds, 1000
-patterns a minute; the ratios to them come last, as JSON.
+The cold start is for one file: `first_start` with nothing compiled, neither Python's modules nor
+the network, and `cold_start`, the median of further starts that find what the first one cached. The
+batch's patterns per minute include its start. Processor seconds are summed over all processes; on a
+machine that is also doing other work they are more reliable than the clock. Aims: 5 seconds, 1000
+patterns per minute; the last line is JSON, with the ratios to these aims.
 """
 
 import argparse
@@ -33,7 +33,7 @@ WAVELENGTH = PRESETS["d1a"].wavelength_angstrom
 
 
 def main() -> None:
-    """Print seconds, patterns a minute, and both over what is aimed at."""
+    """Print seconds, patterns per minute, and the ratios of both to their aims."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workdir", help="a trained run, in place of the package's models")
     parser.add_argument("--files", type=int, default=600)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def write_files(folder: pathlib.Path, count: int) -> list[pathlib.Path]:
-    """Write text files of what d1a would count of crystals on a background."""
+    """Write text files of simulated counts: crystals on d1a, with a background."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     crystals = list(prototypes.prototype_crystals(20, 0, "natural"))
@@ -84,10 +84,10 @@ def write_files(folder: pathlib.Path, count: int) -> list[pathlib.Path]:
 
 
 def predict(folder: pathlib.Path, arguments: list[str]) -> tuple[float, float]:
-    """Return the seconds of the whole command, and the processor seconds of its processes."""
+    """Return the wall-clock seconds of the command and the processor seconds of its processes."""
     command = [sys.executable, "-m", "sgan_jax.main", "--mode=predict", *arguments]
     command += [f"--wavelength={WAVELENGTH}", f"--output={folder / 'answers.json'}"]
-    # Caches of its own, empty at first; Python keeps what it compiles unless told otherwise.
+    # Its own caches, empty at first; Python keeps what it compiles unless told otherwise.
     kept = {name: x for name, x in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     caches = {"XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPYCACHEPREFIX": str(folder / "pyc")}
     before, beginning = os.times(), time.perf_counter()

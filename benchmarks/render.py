@@ -1,13 +1,14 @@
-"""How many patterns a device renders while it trains on one.
+"""How many patterns a device renders in the time in which it trains on one.
 
 python benchmarks/render.py [--repeats=30] [--reflections=768] [--instruments=16]
 
-Times in turn, in one run: a training step of configs/bl_90.py (supervised, batch 64), the rendering
-of 64 patterns (instruments, axes, March-Dollase), the whole view (impurities, background, noise and
-missing ranges, too), and the training step with that view inside. Medians; `ratio` is how many
-times faster than the training step the rendering is, `ratio_with_impurities_and_noise` how many
-times faster the view. `largest_error` is that of the bank's first instrument against the float64
-simulator, over 16 random crystals, of the maximum. The last line is JSON.
+Times in turn, in one process: a training step of configs/bl_90.py (supervised, batch 64), the
+rendering of 64 patterns (instruments, strain and shifts, magnetic reflections, March-Dollase), the
+whole view (with impurities, background, noise and missing ranges), and the training step on such
+views. Medians; `ratio` is the time of the training step over that of the rendering,
+`ratio_with_impurities_and_noise` over that of the view. `largest_error` is the largest difference
+of the bank's first instrument from the float64 simulator, over the 64 random crystals, relative to
+the maximum. The last line is JSON.
 """
 
 import argparse
@@ -30,7 +31,7 @@ BATCH, CLASSES = 64, 14
 
 
 def make_crystals(reflections: int) -> tuple[stored_crystals.Crystals, np.ndarray]:
-    """Return a batch of random crystals, and the patterns that the simulator makes of them."""
+    """Return a batch of random crystals and their patterns by the simulator."""
     crystals = stored_crystals.empty(BATCH, reflections)
     patterns = []
     for i in range(BATCH):
@@ -50,7 +51,7 @@ def make_crystals(reflections: int) -> tuple[stored_crystals.Crystals, np.ndarra
 
 
 def make_step(layout, examples_of_batch, scene):
-    """Return a function that makes one training step, on rendered patterns if given a scene."""
+    """Return a function that runs one training step, on rendered patterns if given a scene."""
     config = configuration.base("bl", 90, "supervised")
     config.render.on = scene is not None
     given = methods.Given(
@@ -81,7 +82,7 @@ def make_step(layout, examples_of_batch, scene):
 
 
 def make_rendering(layout, share):
-    """Return (key, seen) -> patterns: all that is done before impurities, noise and missing."""
+    """Return (key, seen) -> patterns, without impurities, background, noise and missing ranges."""
     ranges = rendered.Ranges(
         share=share,
         strain=0.03,
@@ -148,7 +149,7 @@ def main() -> None:
         for name, task in tasks.items():
             beginning = time.perf_counter()
             jax.block_until_ready(task())
-            if repeat >= 2:  # the first compile
+            if repeat >= 2:  # the first ones compile
                 seconds[name].append(time.perf_counter() - beginning)
     median = {name: statistics.median(times) for name, times in seconds.items()}
     megabytes = sum(array.nbytes for array in jax.tree.leaves(bank)) / 1e6

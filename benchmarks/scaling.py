@@ -1,23 +1,23 @@
-"""How a training step scales over the devices that are here, beside what its figures predict.
+"""How a training step scales over the devices of this machine, measured and predicted.
 
 python benchmarks/scaling.py [--method=sgan] [--cpu_devices=8] [--repeats=10] [--predict_only]
 
 Compiles the program's own step (the paper's networks and batch, patterns of noise) for 1, 2, 4, ...
-devices, times it, and times all-reduces of a small size and of the gradients'. The prediction for n
-devices, after the step on one has been timed:
+devices, times it, and times all-reduces of a small message and of one as large as the gradients.
+Once the step on one device has been timed, the prediction for n devices is:
 
     t(n) = t(1) + A a + 2 (n - 1) / n * S / b
 
-A messages a step (all-reduces, and the all-gathers of BatchNorm, counted as such) of latency a,
-together S bytes, over links of b bytes a second each way: of the table below for GPUs that are in
-it, else as measured here. One CPU device uses all cores, which n devices share, so that n t(1)
-stands for t(1): such a run checks the script, not a GPU. The lines 'predicted for' use the figures
-of the compiled step and the table alone:
+A messages per step (all-reduces, and the all-gathers of BatchNorm, counted as such) with latency a
+and S bytes in total, over links of b bytes per second each way: from the table below for the GPUs
+in it, else as measured here. One CPU device uses all cores, which n devices share, so that n t(1)
+stands for t(1): such a run checks the script, not a GPU. The lines 'predicted for' use only the
+figures of the compiled step and the table:
 
     t(1) = max(operations / peak, bytes / bandwidth) + kernels * 0.9 µs
 
-Operations, bytes and kernels are of the program compiled for the devices that are here; another
-compiler fuses otherwise. The last line is JSON.
+Operations, bytes and kernels are those of the program compiled for the devices of this machine;
+another compiler fuses differently. The last line is JSON.
 """
 
 import argparse
@@ -39,16 +39,16 @@ from sgan_jax.datasets import splits
 from sgan_jax.training import blueprint, experiment, parallel
 from sgan_jax.training.state import AXIS
 
-PER_DEVICE = 1024  # patterns of noise that lie on each device
+PER_DEVICE = 1024  # patterns of noise on each device
 
 
 class Gpu(NamedTuple):
-    """Public figures of a GPU in a machine of eight, dense and one way."""
+    """Published figures of a GPU in a machine of eight; dense, one way."""
 
-    float32: float  # operations a second, without tensor cores
-    memory: float  # bytes a second
-    link: float  # bytes a second from one GPU to the others, NVLink
-    network: float  # bytes a second from one machine to the others
+    float32: float  # operations per second, without tensor cores
+    memory: float  # bytes per second
+    link: float  # bytes per second from one GPU to the others, NVLink
+    network: float  # bytes per second from one machine to the others
 
 
 # Data sheets of V100 SXM2 and DGX-1 (4 x 100 Gb/s), A100 SXM4 80 GB and DGX A100 (8 x 200 Gb/s),
@@ -58,12 +58,12 @@ GPUS = {
     "A100": Gpu(19.5e12, 2.04e12, 300e9, 200e9),
     "H100": Gpu(66.9e12, 3.35e12, 450e9, 400e9),
 }
-# One small kernel after the other, launches overlapped: 3.8 µs where the kernel itself takes 2.9
+# One small kernel after another with overlapped launches: 3.8 µs where the kernel alone takes 2.9
 # (NVIDIA, Getting started with CUDA graphs).
 LAUNCH_SECONDS = 0.9e-6
 # Of a small all-reduce. One machine: an assumption, to be replaced by what this script measures.
 # 2, 4 and 8 machines of eight V100s: nccl-tests over 100 Gb/s Ethernet (EFA), 2019; InfiniBand has
-# less.
+# a lower one.
 LATENCY_SECONDS = {1: 25e-6, 2: 164e-6, 4: 319e-6, 8: 631e-6}
 
 
@@ -75,7 +75,7 @@ class Step(NamedTuple):
 
 
 def compile_step(method: str, devices: int) -> Step:
-    """Compile the step of `configs/sg_05.py` for so many devices."""
+    """Compile the step of `configs/sg_05.py` for the given number of devices."""
     config = configuration.base("sg", 5, method)
     classes = symmetry.class_list("sg", "paper", np.zeros(0, int), 0)
     instrument = blueprint.make_instrument(config.instrument)
@@ -108,7 +108,7 @@ def compile_step(method: str, devices: int) -> Step:
 
 
 def figures(compiled: Any, state: Any, data_bytes: int) -> dict[str, Any]:
-    """Return what one device holds and does, from the compiled program."""
+    """Return what one device holds and computes, from the compiled program."""
     text, cost, memory = compiled.as_text(), compiled.cost_analysis(), compiled.memory_analysis()
     entry = text[text.index("\nENTRY") :]
     kernels = len(re.findall(r" (?:fusion|dot|convolution|custom-call|reduce|copy|call)\(", entry))
@@ -138,7 +138,7 @@ def message_bytes(text: str) -> list[int]:
 
 
 def all_reduce_seconds(size: int, devices: int, repeats: int, chain: int = 20) -> float:
-    """Return the seconds of one all-reduce of so many bytes, of a chain of them in one program."""
+    """Return the seconds of one all-reduce of `size` bytes, from a chain of them in one program."""
 
     def send(vector):
         for _ in range(chain):
@@ -168,13 +168,13 @@ def message_seconds(sizes: list[int], devices: int, latency: float, link: float)
 
 
 def predictions(one: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what the figures of a step predict for eight of each GPU, in 1 to 8 machines."""
+    """Return what a step's figures predict for 1 to 8 machines of eight GPUs of each kind."""
     rows = []
     for name, gpu in GPUS.items():
         alone = max(one["operations"] / gpu.float32, one["bytes_moved"] / gpu.memory)
         alone += one["kernels"] * LAUNCH_SECONDS
         for machines, latency in LATENCY_SECONDS.items():
-            # Of the eight GPUs of a machine, each has an eighth of its network.
+            # Each of the eight GPUs of a machine has an eighth of its network.
             link = gpu.link if machines == 1 else min(gpu.link, gpu.network)
             messages = message_seconds(one["message_bytes"], 8 * machines, latency, link)
             rows.append(
@@ -189,7 +189,7 @@ def predictions(one: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Print figures, predictions, and measured against predicted."""
+    """Print figures and predictions, and measured against predicted times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", default="sgan", choices=["supervised", "sgan"])
     parser.add_argument("--cpu_devices", type=int, default=8, help="where there is no GPU")

@@ -1,18 +1,18 @@
-"""How fast crystals become patterns: the whole chain on all cores, the reflections beside pymatgen.
+"""How fast crystals become patterns: the whole chain on all cores; reflections against pymatgen.
 
 python benchmarks/simulate.py --crystals=open_crystals.zip [--count=5000]
 
-`crystals_per_second` is the chain a user waits for, from the zip to the stored data set: reading,
-symmetry, reflections, pattern, duplicates, progress bar, files. `times_pymatgen` compares d,
-multiplicity, |F|² and Lorentz factor of a random sample with NDCalculator.get_pattern up to the
-same 2θ, both on one thread, in turn, CPU time. The last line is JSON.
+`crystals_per_second` is for the chain that a user waits for, from the zip to the stored data set:
+reading, symmetry, reflections, pattern, duplicates, progress bar, files. `times_pymatgen` compares
+d, multiplicity, |F|² and Lorentz factor of a random sample with NDCalculator.get_pattern up to the
+same 2θ: CPU time on one thread each, in turn. The last line is JSON.
 """
 # ruff: noqa: E402 (numpy reads the number of threads when it is imported)
 
 import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # a core each: of the comparison's two sides, and of a build's workers
+    os.environ[_name] = "1"  # one core for each side of the comparison and each build worker
 
 import argparse
 import itertools
@@ -70,15 +70,15 @@ def whole_chain(path: pathlib.Path, folder: pathlib.Path) -> dict[str, float]:
 
 
 def beside_pymatgen(crystals: list[Crystal]) -> dict[str, float]:
-    """Time reflections, patterns and pymatgen on the same crystals, milliseconds a crystal."""
+    """Time reflections, patterns and pymatgen on the same crystals, in milliseconds per crystal."""
     calculator = NDCalculator(INSTRUMENT.wavelength_angstrom)
     two_theta_max_deg = INSTRUMENT.two_theta_end_deg
     start = time.process_time()
     profile.simulate(crystals[0], INSTRUMENT)  # fills the instrument's table
     table_seconds = time.process_time() - start
     ours = theirs = patterns = 0.0
-    # Some dozens of crystals at a time, as a user has them: not one, with caches swept in between,
-    # nor all, with the machine's load another.
+    # A few dozen crystals at a time, as users have them: with one, the caches are swept in between;
+    # with all, the machine's load changes between the two sides.
     for batch in itertools.batched(crystals, 50):
         strengths = []
         start = time.process_time()
@@ -115,7 +115,7 @@ def _pymatgen_structure(crystal: Crystal) -> Structure:
 
 
 def comparable(crystals: pathlib.Path) -> list[Crystal]:
-    """Return the crystals of a file that pymatgen can take: it has no D apart from H, for one."""
+    """Return the crystals of a file that pymatgen accepts: it has no D, for example."""
     known = set(NDCalculator.get_pattern.__globals__["ATOMIC_SCATTERING_LEN"])
     return [
         crystal
@@ -125,7 +125,7 @@ def comparable(crystals: pathlib.Path) -> list[Crystal]:
 
 
 def main() -> None:
-    """Print the figures, as one JSON line last."""
+    """Print the figures, as JSON on the last line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crystals", type=pathlib.Path, required=True, help="a zip of CIFs")
     parser.add_argument("--count", type=int, default=0, help="build this many only; 0 is all")

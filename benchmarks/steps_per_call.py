@@ -1,10 +1,10 @@
-"""What steps cost in one compiled call of several, over what they cost called one by one.
+"""Time per step with several steps in one compiled call, relative to one call per step.
 
 python benchmarks/steps_per_call.py [--steps=10] [--repeats=5] [--rows=supervised,sgan]
 
 The settings are those of the study (configs/study.py), the batch is always the same; both ways are
 timed in turn, so that a busy machine slows both; medians. `ratio` below 1: one call is faster. The
-last line is JSON. It is what the default of `train.steps_per_call` rests on.
+last line is JSON. The default of `train.steps_per_call` is based on this.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from sgan_jax.training import state
 
 
 def make_calls(config, steps: int):
-    """Yield for each phase of a run functions that make so many steps, one by one and in one."""
+    """Yield for each phase of a run two functions that run `steps` steps, one by one and in one."""
     for _, step, start, batch in method_steps.make_phases(config):
 
         def looped(carry, batch, step=step):
@@ -42,7 +42,7 @@ def make_calls(config, steps: int):
 
 
 def main() -> None:
-    """Print the milliseconds of a step of each method in both ways, and their ratio."""
+    """Print the milliseconds per step of each method both ways, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10, help="in one call")
     parser.add_argument("--repeats", type=int, default=5)

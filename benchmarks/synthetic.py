@@ -1,21 +1,21 @@
-"""How fast synthetic crystals and their patterns are made, and whether they are what they claim.
+"""How fast synthetic crystals and their patterns are made, and whether their symmetry is correct.
 
     python benchmarks/synthetic.py
 
-Two timings, both over all cores: crystals of the natural frequencies with their patterns, and, of
-each of the 230 space groups in turn, crystals alone. The last line is JSON:
-`crystals_per_second` of the first; `groups` that the second gives and `fewest_of_a_group_in_60_s`,
-what the rarest of them comes to when all groups are asked for alike; `spglib_agreement`, the
-fraction of every seventh of those crystals in which a separate call of spglib, on every atom of the
-conventional cell, finds the group asked for; `rejects`, how many draws were given up for each
-crystal kept, by reason.
+Two timings, both on all cores: crystals of space groups with natural frequencies, with their
+patterns; and crystals alone, of each of the 230 groups in turn. The last line is JSON:
+`crystals_per_second` of the first; `groups`, how many groups the second gives, and
+`fewest_of_a_group_in_60_s`, how many crystals the rarest of these would get in 60 s;
+`spglib_agreement`, the fraction of crystals (every seventh of both timings is checked) in which a
+separate call of spglib, on every atom of the conventional cell, finds the requested group;
+`rejects`, the number of rejected draws per crystal kept, by reason.
 """
 # ruff: noqa: E402 (numpy reads the number of threads when it is imported)
 
 import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # a core each, as a build's workers
+    os.environ[_name] = "1"  # one core per worker of a build
 
 import argparse
 import collections
@@ -33,18 +33,18 @@ from sgan_jax.datasets import processes
 from sgan_jax.diffraction import profile
 
 SECONDS = 60.0
-_WARM = 230  # crystals made before the clock starts: processes, tables of groups
+_WARM = 230  # crystals made before the clock starts, to start processes and fill tables of groups
 
 
-_CHECK_EVERY = 7  # no divisor of 230, so that every group has its turn
+_CHECK_EVERY = 7  # no divisor of 230, so that every group is checked in turn
 
 
 class Made(NamedTuple):
-    """What is known of a crystal that was made."""
+    """What is known of a generated crystal."""
 
     space_group_number: int
     rejected: dict[str, int]
-    seconds_of_check: float  # not part of making it
+    seconds_of_check: float  # not counted as making it
     agrees: bool | None  # None: not checked
 
 
@@ -60,7 +60,7 @@ def make(patterns: bool, item: tuple[int, int]) -> Made:
 
 
 def spglib_number(crystal: Crystal) -> int:
-    """Return the group that spglib finds in all atoms of the cell."""
+    """Return the group that spglib finds for all atoms of the cell."""
     content = crystal.unit_cell_sites()
     at: dict[tuple[float, ...], list] = collections.defaultdict(list)
     for element, position in zip(content.elements, content.fractional, strict=True):
@@ -73,7 +73,7 @@ def spglib_number(crystal: Crystal) -> int:
 
 
 def timed(patterns: bool, numbers, seconds: float) -> tuple[list[Made], float]:
-    """Return what is made in so many seconds, and the seconds, checks left out."""
+    """Return what is made in about `seconds`, and the seconds that it took, without the checks."""
     items = zip(numbers, itertools.count())
     made = processes.ordered_map(functools.partial(make, patterns), items, processes=0)
     for _ in range(_WARM):
@@ -90,7 +90,7 @@ def timed(patterns: bool, numbers, seconds: float) -> tuple[list[Made], float]:
 
 
 def main() -> None:
-    """Print the figures, as one JSON line last."""
+    """Print the figures, as JSON on the last line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each of two timings")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
-"""The same networks and steps from torch's own layers: what train_step.py compares with.
+"""The same networks and steps in torch's own layers, for train_step.py to compare with.
 
-Written as a torch user would: nn.Conv1d, nn.LayerNorm over the channels, nn.GELU, nn.Dropout,
+As a torch user would write them: nn.Conv1d, nn.LayerNorm over the channels, nn.GELU, nn.Dropout,
 nn.MaxPool1d, nn.ConvTranspose1d, nn.BatchNorm1d, torch.optim.Adam.
 """
 
@@ -22,7 +22,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 def layer(channels, features, kernel, stride, padding, dropout):
-    """Convolution, dropout, LayerNorm."""
+    """Return convolution, dropout and LayerNorm."""
     return nn.Sequential(
         nn.Conv1d(channels, features, kernel, stride, padding, bias=False),
         nn.Dropout(dropout),
@@ -93,7 +93,7 @@ class Generator(nn.Sequential):
 
 
 def make_supervised_step(patterns, labels, classes, stem_pool):
-    """Return a function that makes one step."""
+    """Return a function that runs one step."""
     network = Classifier(classes, stem_pool)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
 
@@ -108,7 +108,7 @@ def make_supervised_step(patterns, labels, classes, stem_pool):
 
 
 def make_sgan_step(labelled, labels, unlabelled, classes, stem_pool):
-    """Return a function that makes one step of both networks; real and generated in one batch."""
+    """Return a function that runs one step of both networks; real and generated in one batch."""
     discriminator, generator = Classifier(classes, stem_pool), Generator()
     optimizer = torch.optim.Adam(discriminator.parameters(), lr=5e-6)
     generator_optimizer = torch.optim.Adam(generator.parameters(), lr=1e-6)

@@ -1,15 +1,15 @@
-"""How fast a training step is, beside torch and beside the floor of its arithmetic.
+"""How fast a training step is, compared with torch and with the floor set by its arithmetic.
 
 python benchmarks/train_step.py [--repeats=20] [--threads=2]
 
 Times one supervised step (batch 64, with and without the stem's pool) and one SGAN step (32
-labelled, 32 unlabelled, 32 generated) of the program itself, optimiser included, data loading not;
-and the same networks from torch's own layers, in turn, in one run, on as many threads. Medians.
+labelled, 32 unlabelled, 32 generated) of the program itself, with the optimiser, without data
+loading; and, in turn, the same networks in torch's own layers, on as many threads. Medians.
 `samples_per_second` counts labelled, unlabelled and generated patterns.
 
-`fraction_of_floor`: the floor is the time that the operations XLA counts in the plainly written
-network and its gradients would take at the rate of a product of two large matrices. The last line
-is JSON.
+`fraction_of_floor` is the floor over the measured time: the floor is the time that the operations
+that XLA counts in a plain version of the network and its gradients would take at the rate of a
+product of two large matrices. The last line is JSON.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from sgan_jax.training import (
 
 POINTS, CLASSES, LATENT = 3041, 144, 100
 SUPERVISED_BATCH, SGAN_BATCH = 64, 32
-# Points between the layers, without and with the pool, and of the generator.
+# Points after the stem and after each stage, without and with the pool.
 LENGTHS = {False: (3029, 758, 190, 38, 13), True: (433, 109, 28, 6, 2)}
 
 
@@ -50,7 +50,7 @@ def make_data(batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def our_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
-    """Return a function that makes one step of the program, state and data on the device."""
+    """Return a function that runs one step of the program, state and data on the device."""
     patterns, labels = make_data(batch)
     device = jax.local_devices()[:1]
     two_theta_deg = 3.0 + 0.05 * np.arange(POINTS)
@@ -88,7 +88,7 @@ def our_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
 
 
 def torch_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
-    """Return a function that makes the same step with torch."""
+    """Return a function that runs the same step in torch."""
     patterns, labels = (torch.from_numpy(array) for array in make_data(batch))
     labelled, unlabelled, labels = patterns[:batch], patterns[batch:], labels[:batch].long()
     if method == "supervised":
@@ -97,10 +97,10 @@ def torch_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
 
 
 def operations(method: str, stem_pool: bool, batch: int) -> float:
-    """Return the operations (2 a multiplication and addition) of the convolutions of one step.
+    """Return the operations (2 per multiplication and addition) of the convolutions of one step.
 
-    Three times a forward pass: itself, and the gradients of kernel and input; of the network's own
-    input only where the generator needs it. Counted by XLA from the plain convolutions.
+    Three times a forward pass: itself, and the gradients of kernel and input, the latter for the
+    network's own input only where the generator needs it. Counted by XLA from plain convolutions.
     """
     total = 0.0
     examples = batch if method == "supervised" else 3 * batch
@@ -120,7 +120,7 @@ def operations(method: str, stem_pool: bool, batch: int) -> float:
         length, channels = LATENT, 1
         for kernel, stride in (*generator.HIDDEN, (generator.LAST_KERNEL, 1)):
             features = 1 if (kernel, stride) == (generator.LAST_KERNEL, 1) else 32
-            # A transposed convolution does what the gradient of its opposite does.
+            # A transposed convolution costs as much as the gradient of its counterpart.
             after = (length - 1) * stride + kernel
             times = 3 if channels > 1 else 2
             total += times * counted(batch, after, features, channels, kernel, stride, 0)
@@ -145,7 +145,7 @@ def counted(
 
 
 def product_rate(size: int = 2048, repeats: int = 5) -> float:
-    """Return operations a second of a product of two matrices, the best of several."""
+    """Return the operations per second of a product of two matrices, the best of several."""
     a = jax.random.normal(jax.random.key(0), (size, size))
     product = jax.jit(jnp.matmul)
     product(a, a).block_until_ready()
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
-    # XLA starts as many threads as the process may use cores.
+    # XLA starts as many threads as there are cores that the process may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
     torch.set_num_threads(arguments.threads)
     jax.config.update("jax_default_prng_impl", "rbg")

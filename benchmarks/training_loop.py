@@ -1,11 +1,11 @@
-"""What data loading and logging cost beside the training steps of a run.
+"""What data loading and logging add to the training steps of a run.
 
 python benchmarks/training_loop.py [--steps=400] [--config=configs/bl_90.py]
 
-Trains for so many steps as the program does, except that each step is waited for; then what lies
-between the end of a step and the beginning of the next is the batches' indices, the reading of
-numbers, the log line, JSON lines and TensorBoard. A real run waits one call later, so that this is
-the most it can cost. Validation and checkpoints are left out. The last line is JSON.
+Trains for `--steps` steps as the program does, except that each step is waited for; the time
+between the end of a step and the start of the next then goes to the batches' indices, the reading
+of metrics, the log line, JSON lines and TensorBoard. A real run waits one call later, so this is an
+upper bound on the cost. Validation and checkpoints are left out. The last line is JSON.
 """
 
 import argparse
@@ -29,7 +29,7 @@ WARM_UP = 20  # calls that are not counted: compilation, first allocations
 def recorded(
     make: Callable[..., Callable[..., Any]], times: list[tuple[float, float]]
 ) -> Callable[..., Callable[..., Any]]:
-    """Return `make` whose calls are waited for and noted as (beginning, end)."""
+    """Return `make`, with its calls waited for and recorded as (beginning, end)."""
 
     def make_recorded(step):
         call = make(step)
@@ -46,7 +46,7 @@ def recorded(
 
 
 def main() -> None:
-    """Print the share of a run that is not steps."""
+    """Print the fraction of a run outside its steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--config", default="configs/bl_90.py")

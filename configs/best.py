@@ -1,7 +1,7 @@
-r"""What the study found best where labels are few: synthetic crystals beside the labelled ones.
+r"""The study's best method for few labels: synthetic crystals in addition to the labelled ones.
 
-docs/STUDY.md has its accuracy; 20 minutes of one core. The synthetic ones are drawn from the
-package's table, which has seen 47 000 open crystals; to test on such, make one of the labelled:
+docs/STUDY.md has its accuracy; 20 minutes on one core. The package's table, from which synthetic
+crystals are drawn, was fitted to 47 000 open crystals; to test on those, fit one to the labelled:
 
     python -m sgan_jax.main --config=configs/best.py --workdir=runs/best \
         --config.data.cif_path=crystals.zip --config.data.labelled_percent=90

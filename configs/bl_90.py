@@ -1,7 +1,7 @@
-"""14 Bravais lattices, everything that is not test labelled: the supervised upper mark.
+"""14 Bravais lattices, all patterns outside the test part labelled: the fully supervised reference.
 
 Should reach (Lolla et al. 2022, test accuracy on 138 362 ICSD structures): 88 %.
-100 epochs; the program says at start how long they will take.
+100 epochs; the program says at the start how long they will take.
 
     python -m sgan_jax.main --config=configs/bl_90.py
 """

@@ -1,10 +1,10 @@
-r"""14 Bravais lattices of real crystals that anybody may have, on two CPU cores.
+r"""14 Bravais lattices of crystals that are openly available, on two CPU cores.
 
-Reached 79.0 % (top-5 97.4 %) of the test part of the random split; seed 0. 80 minutes on one core
-beside other jobs, 48 on two by an older and slower program (78.8 %). Not the
-paper's settings, which are for 100 epochs on eight GPUs: a higher learning rate that falls to zero,
-smaller batches, and each pattern drawn anew as that of a slightly strained crystal on an instrument
-slightly off zero.
+Reached 79.0 % (top-5 97.4 %) on the test part of the random split, seed 0, in 80 minutes on one
+core beside other jobs; an older, slower program took 48 minutes on two cores (78.8 %). Not the
+paper's settings, which are for 100 epochs on eight GPUs: a higher learning rate that decays to
+zero, smaller batches, and augmentation, which strains the cell and shifts the zero slightly, anew
+each time a pattern is used.
 
     python -m sgan_jax.main --config=configs/bl_90_open.py \
         --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -17,7 +17,7 @@ def get_config(method: str = "supervised"):
     """Return the settings of the README's run with 90 % labelled."""
     experiment = config.base("bl", 90, method)
     experiment.data.source = "cif"
-    experiment.data.cif_path = "open_crystals.zip"  # give the path of yours
+    experiment.data.cif_path = "open_crystals.zip"  # replace with your own path
     experiment.augment.strain = 0.02
     experiment.augment.zero_shift_deg = 0.05
     experiment.optim.learning_rate = 1e-3

@@ -1,6 +1,6 @@
-r"""The package's models, 2 h 50 min: `sg`, then `sg_magnetic`, `sg_broad`, `sg_oriented` and `bl`.
+r"""The packaged models, 2 h 50 min: `sg`, then `sg_magnetic`, `sg_broad`, `sg_oriented` and `bl`.
 
-Each begins with the weights of the one before. `sg_plain` is the control, without views.
+Each starts from the weights of the one before. `sg_plain` is the control, without augmentation.
 
     python -m sgan_jax.main --config=configs/measured.py:sg --workdir=runs/measured_sg \
         --config.data.cif_path=../shared/structures/open_crystals.zip

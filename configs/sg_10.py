@@ -1,8 +1,8 @@
-"""144 space groups, 10 % of the patterns labelled: SGAN, and its control on the labelled part.
+"""144 space groups, 10 % of the patterns labelled: the SGAN and its supervised control.
 
 Should reach (Lolla et al. 2022, test accuracy on 138 362 ICSD structures): SGAN 65 %, supervised
-61 %. 100 epochs, which two CPU cores need days for and a GPU hours: the program says at start how
-long they will take on this machine.
+61 %. 100 epochs take days on two CPU cores and hours on a GPU; the program says at the start
+how long they will take on this machine.
 
     python -m sgan_jax.main --config=configs/sg_10.py
     python -m sgan_jax.main --config=configs/sg_10.py:supervised

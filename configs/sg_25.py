@@ -1,8 +1,8 @@
-"""144 space groups, 25 % of the patterns labelled: SGAN, and its control on the labelled part.
+"""144 space groups, 25 % of the patterns labelled: the SGAN and its supervised control.
 
 Should reach (Lolla et al. 2022, test accuracy on 138 362 ICSD structures): SGAN 72 %, supervised
-68 %. 100 epochs, which two CPU cores need days for and a GPU hours: the program says at start how
-long they will take on this machine.
+68 %. 100 epochs take days on two CPU cores and hours on a GPU; the program says at the start
+how long they will take on this machine.
 
     python -m sgan_jax.main --config=configs/sg_25.py
     python -m sgan_jax.main --config=configs/sg_25.py:supervised

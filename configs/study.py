@@ -1,6 +1,6 @@
-r"""The study (docs/STUDY.md): one run of its table's row and column, 20 minutes on one CPU core.
+r"""One run of the study (docs/STUDY.md), a cell of its table: 20 minutes on one CPU core.
 
-The row after the colon; seed, task and percentage by flags. configs/sweeps/table4.py lists all.
+The row follows the colon; flags set seed, task and percentage. configs/sweeps/table4.py lists all.
 
     python -m sgan_jax.main --config=configs/study.py:consistency --workdir=runs/consistency_0 \
         --config.data.cif_path=../shared/structures/open_crystals.zip --config.seed=0

@@ -1,7 +1,7 @@
-r"""Do synthetic crystals teach what real ones do? `bl_synthetic`, `bl_real`, `bl_both`; `sg_...`.
+r"""Can synthetic crystals replace real ones? `bl_synthetic`, `bl_real`, `bl_both`; `sg_...`.
 
-`rest.zip` is what `python -m sgan_jax.datasets.hold_out` leaves of a file of real crystals; test
-with `--mode=evaluate --crystals=held_out.zip`.
+`rest.zip` is what `python -m sgan_jax.datasets.hold_out` does not hold out of a file of real
+crystals; test with `--mode=evaluate --crystals=held_out.zip`.
 
     python -m sgan_jax.main --config=configs/synthetic.py:bl_both --workdir=runs/bl_both \
         --config.data.cif_path=rest.zip
@@ -13,7 +13,7 @@ SOURCES = {"synthetic": "synthetic:43000", "real": "cif", "both": "synthetic:430
 
 
 def get_config(run: str = "bl_synthetic"):
-    """Return the settings of a task ('bl', 'sg') and a source, as 'bl_synthetic'."""
+    """Return the settings for a task ('bl', 'sg') and a source, e.g. 'bl_synthetic'."""
     task, source = run.split("_")
     experiment = config.base(task, 90, "supervised")
     experiment.data.source = SOURCES[source]

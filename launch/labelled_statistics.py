@@ -1,7 +1,7 @@
-r"""What the labelled part of each cell of the study knows of crystals: tables for synthetic ones.
+r"""Fit the statistics that synthetic crystals are drawn from to each cell's labelled crystals.
 
-`runs/known/bl_05_random.npz` and so on, for the rows of configs/sweeps/table4.py with synthetic
-crystals: these are drawn from nothing but the crystals that are trained on.
+Writes `runs/known/bl_05_random.npz` and so on, for the rows of configs/sweeps/table4.py with
+synthetic crystals, which may know of no crystals but those that are trained on.
 
     python launch/labelled_statistics.py --crystals=open_crystals.zip [--only=bl_05_random]
 """

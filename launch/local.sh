@@ -4,8 +4,8 @@
 #   launch/local.sh 2 --config=configs/bl_05.py --workdir=runs/two
 #   JAX_NUM_CPU_DEVICES=4 launch/local.sh 2 --config=configs/demo.py    # 2 x 4 CPU devices
 #
-# GPUs (those of CUDA_VISIBLE_DEVICES, or all) are shared out evenly. PYTHON and PORT may be set.
-# SIGTERM and SIGINT go to all processes, which save and end; the exit status is the first bad one.
+# GPUs (those of CUDA_VISIBLE_DEVICES, or all) are divided evenly. PYTHON and PORT may be set.
+# SIGTERM and SIGINT go to all processes, which save and exit; the exit status is the first nonzero.
 set -uo pipefail
 
 processes=${1:-}
@@ -38,7 +38,7 @@ done
 
 status=0
 for pid in "${pids[@]}"; do
-  while wait "$pid"; code=$?; kill -0 "$pid" 2>/dev/null; do :; done # a signal ends wait early
+  while wait "$pid"; code=$?; kill -0 "$pid" 2>/dev/null; do :; done # a signal interrupts wait
   ((status)) || status=$code
 done
 exit "$status"

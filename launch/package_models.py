@@ -2,7 +2,7 @@
 
     python launch/package_models.py --runs runs/bl runs/sg --measured bl.json sg.json
 
-`--measured`: the last lines of benchmarks/measured_patterns.py for each of them.
+`--measured`: for each run, a file with the last line that benchmarks/measured_patterns.py prints.
 """
 
 import argparse

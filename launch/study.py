@@ -3,8 +3,8 @@
     python launch/study.py [--generator_of=runs/table4/bl_05_random_sgan_0]
 
 `launch/sweep.py configs/sweeps/table4.py --records=docs/study` writes a record of each run. In
-README.md it is the first table that is filled.
-`--generator_of` draws what a run's generator makes, docs/study/generated_RUN.png.
+README.md only the first table is filled.
+`--generator_of` draws patterns of a run's generator, docs/study/generated_RUN.png.
 """
 
 import argparse

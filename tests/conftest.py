@@ -14,7 +14,7 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def shared_dir() -> pathlib.Path:
-    """Return the folder of real crystals beside the checkout; skip the test where it is absent."""
+    """Return the folder of real crystals beside the checkout; skip the test if it is absent."""
     if not SHARED.is_dir():
         pytest.skip(f"needs the real crystals in {SHARED}")
     return SHARED

@@ -1,4 +1,4 @@
-"""A file system of a few megabytes, for tests of what a full disk does."""
+"""A file system of a few megabytes, for tests of full disks."""
 
 import contextlib
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 @contextlib.contextmanager
 def small_disk(folder, kilobytes):
-    """Mount a file system of that size on a new folder; skip the test where that is forbidden."""
+    """Mount a file system of that size on a new folder; skip the test if mounting is forbidden."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
     try:

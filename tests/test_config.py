@@ -60,7 +60,7 @@ def test_sgan_has_the_papers_numbers(task, percent):
         percent,
         "sgan",
     )
-    # Table 2 and section 2 of the paper, as DESIGN.md section 3 has them.
+    # Table 2 and section 2 of the paper.
     assert (config.optim.learning_rate, config.optim.generator_learning_rate) == (5e-6, 1e-6)
     assert (config.train.batch_size, config.model.dropout, config.train.epochs) == (32, 0.1, 100)
     assert (config.data.test_fraction, config.model.stem_pool) == (0.1, True)
@@ -79,7 +79,7 @@ def test_control_has_the_papers_numbers(task, percent):
 
 
 def test_configs_quote_the_papers_results():
-    """Accuracy in %, supervised and SGAN, at 5/10/25/50 % labelled (DESIGN.md section 3)."""
+    """Accuracy in %, supervised and SGAN, at 5/10/25/50 % labelled (Table 4 of the paper)."""
     bravais = [(61, 70), (68, 74), (76, 80), (82, 85)]
     space_groups = [(54, 60), (61, 65), (68, 72), (75, 78)]
     rows = zip(TABLE, bravais + space_groups, strict=True)
@@ -205,7 +205,7 @@ def test_saved_configuration_comes_back(tmp_path):
     configuration.save(config, tmp_path / "config.json")
     loaded = configuration.load(tmp_path / "config.json")
     assert configuration.flatten(loaded) == configuration.flatten(config)
-    assert loaded.instrument.u is None  # still to be given, as a float
+    assert loaded.instrument.u is None  # still a placeholder for a float
     assert not configuration.differences(config, loaded)
 
 

@@ -41,10 +41,10 @@ def test_there_are_97_and_each_space_group_is_in_one():
         (166, (146, 148, 155, 160, 166)),
         (167, (161, 167)),
         (26, (26, 28, 51)),  # Pmc21 and Pma2: the same after a permutation of the axes
-        (38, (21, 35, 38, 65)),  # A and C centring likewise
+        (38, (21, 35, 38, 65)),  # likewise A and C centring
         (136, (102, 118, 136)),
         (2, (1, 2)),
-        # These the literature separates by their Laue class, which makes 99.
+        # The literature separates these by their Laue class, which makes 99.
         (198, (198, 208)),
         (144, (144, 145, 151, 152, 153, 154, 171, 172, 180, 181)),
     ],
@@ -81,7 +81,7 @@ def test_absences_are_those_that_gemmi_and_spglib_have():
         found = ~extinction._present(number)[tuple((hkl + 6).T)]
         np.testing.assert_array_equal(found, absences(number, hkl), str(number))
         if number not in (146, 148, 155, 160, 161, 166, 167):
-            # The structure factor of a general point and its images vanishes where h is absent.
+            # Where h is absent, the structure factor of a general point and its images vanishes.
             operations = spglib.get_symmetry_from_database(hall_numbers[number])
             points = operations["rotations"] @ [0.137, 0.291, 0.433] + operations["translations"]
             factor = np.abs(np.exp(2j * np.pi * hkl @ points.T).sum(axis=1))

@@ -69,7 +69,7 @@ def test_writes_that_nobody_waits_for_end_in_silence_and_other_warnings_are_show
     with caplog.at_level(logging.WARNING):
         loop = asyncio.new_event_loop()
         loop.create_future().set_exception(ValueError("RESOURCE_EXHAUSTED: the disk is full"))
-        gc.collect()  # which is when asyncio tells of it
+        gc.collect()  # asyncio reports the exception now
         loop.call_exception_handler({"message": "a callback failed"})
         loop.close()
     told = {record.getMessage().splitlines()[0]: main.is_shown(record) for record in caplog.records}
@@ -108,7 +108,7 @@ def trained(tmp_path_factory) -> pathlib.Path:
     assert not (folder / "run").exists()
     first = run(*arguments)
     assert first.returncode == 0, first.stderr
-    assert "crystals to patterns" not in first.stderr  # it finds them
+    assert "crystals to patterns" not in first.stderr  # the data set is found
     for words in ("150", "labelled", "parameters", "4 steps", "cpu"):
         assert words in first.stderr
     return folder / "run"
@@ -127,7 +127,7 @@ def test_from_crystals_to_a_report_by_one_command(trained):
 
 
 def write_pattern(path: pathlib.Path) -> None:
-    """Write what an instrument of 1.909 Å counts of a cubic crystal."""
+    """Write the counts of a cubic crystal on an instrument of 1.909 Å."""
     d = 3.9 / np.sqrt([3.0, 4.0, 8.0, 11.0, 12.0, 16.0])
     strength = np.array([8.0, 6.0, 12.0, 24.0, 8.0, 6.0])
     d1a = instrument.PRESETS["d1a"]
@@ -137,7 +137,7 @@ def write_pattern(path: pathlib.Path) -> None:
 
 
 def test_answers_for_files_good_and_bad(trained, tmp_path):
-    # As if the model had learnt from noisy patterns; it would refuse these otherwise.
+    # As if the model had been trained on noisy patterns; otherwise it would refuse these.
     calibration = trained / "calibration.json"
     calibration.write_text(json.dumps(json.loads(calibration.read_text()) | {"noise_limit": 1.0}))
     write_pattern(tmp_path / "good.xy")
@@ -185,7 +185,7 @@ def test_robustness_is_measured_and_reported(trained):
     assert finished.returncode == 0, finished.stderr
     found = json.loads((trained / "robustness.json").read_text())
     plain = json.loads((trained / "test_metrics.json").read_text())
-    assert found["patterns"] == plain["examples"]  # few enough: the whole test part
+    assert found["patterns"] == plain["examples"]  # few enough for the whole test part to be used
     none = {"impurity": 0.0, "zero_shift": 0.0, "resolution": "nist2022"}
     none["preferred_orientation"] = 1.0
     by_name = {curve["name"]: curve for curve in found["curves"]}
@@ -222,7 +222,7 @@ def test_a_run_killed_twice_ends_like_one_that_was_not(tmp_path):
 
 @pytest.mark.slow
 def test_sigterm_to_all_processes_of_a_build_ends_them_and_the_same_command_builds(tmp_path):
-    """As Slurm sends it; the workers may have it before the run has."""
+    """Slurm signals all processes; the workers may receive it before the main process does."""
     arguments = small_run(
         tmp_path / "run", tmp_path / "data", data__prototype_crystals=600, data__processes=2
     )
@@ -245,14 +245,14 @@ def test_sigterm_to_all_processes_of_a_build_ends_them_and_the_same_command_buil
 @pytest.mark.slow
 @pytest.mark.skipif(not pathlib.Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
 def test_a_worker_that_the_system_ends_ends_the_build_with_advice(tmp_path):
-    """As it does where memory runs out."""
+    """As the system does when memory runs out."""
     arguments = small_run(
         tmp_path / "run", tmp_path / "data", data__prototype_crystals=600, data__processes=2
     )
     process = subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
     workers = []
-    while len(workers) < 3:  # one of them, the first, keeps track of resources
+    while len(workers) < 3:  # the first of them is the resource tracker
         assert process.poll() is None
         workers = children.read_text().split()
         time.sleep(0.01)

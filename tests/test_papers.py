@@ -1,4 +1,4 @@
-"""What README.md and BUILD.md name is there, and their Python runs."""
+"""README.md and BUILD.md: all that they name exists, and their Python runs."""
 
 import pathlib
 import re

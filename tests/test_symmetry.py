@@ -91,7 +91,7 @@ def test_class_indices_point_back_to_the_class():
     paper = symmetry.PAPER_SPACE_GROUPS
     indices = symmetry.class_indices("sg", paper, numbers)
     assert indices.dtype == np.int32
-    assert indices[1] == -1  # 3 is none of the 144
+    assert indices[1] == -1  # 3 is not one of the 144
     assert [paper[i] for i in indices[[0, 2, 3]]] == [225, 1, 230]
     lattices = symmetry.class_indices("bl", symmetry.BRAVAIS_LATTICES, numbers)
     assert [symmetry.BRAVAIS_LATTICES[i] for i in lattices] == [

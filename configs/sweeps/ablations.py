@@ -1,6 +1,6 @@
-r"""The study's ablations (docs/STUDY.md): one thing away from a row each.
+r"""The study's ablations (docs/STUDY.md): each changes one thing in a row.
 
-`bl`, 5 % labelled, random split, seed 0. They explain and choose nothing.
+`bl`, 5 % labelled, random split, seed 0. They explain results; no setting is chosen by them.
 
     NPROC=1 python launch/sweep.py configs/sweeps/ablations.py --parallel=2 \
         --records=docs/study/ablations --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -9,7 +9,7 @@ r"""The study's ablations (docs/STUDY.md): one thing away from a row each.
 
 INTENSITY_VIEWS = ("broadening_deg", "texture", "impurity", "background", "noise", "missing_deg")
 ABLATIONS = {
-    # As long as the row: after a quarter of its steps it is where the control is.
+    # All steps of the row: after a quarter of them its accuracy is still that of the control.
     "synthetic": (
         10_000,
         {
@@ -30,7 +30,7 @@ ABLATIONS = {
             "start_at_half": {"gan.start": 0.5},
         },
     ),
-    # A quarter of the row's steps each.
+    # The next two: a quarter of the row's steps.
     "augmented": (
         3_000,
         {

@@ -1,7 +1,7 @@
 r"""The paper's table: both tasks, four labelled percentages, supervised against SGAN, three seeds.
 
-48 runs of 100 epochs, on crystals of yours: hours each on a GPU, days on two CPU cores.
-Should reach what configs/{bl,sg}_{05,10,25,50}.py say.
+48 runs of 100 epochs on your own crystals, each hours on a GPU, days on two CPU cores. Should
+reach the accuracies that configs/{bl,sg}_{05,10,25,50}.py quote.
 
     python launch/sweep.py configs/sweeps/paper_table4.py \
         --backend=slurm --slurm=gpus_per_node=8,time=1440 \

@@ -1,4 +1,4 @@
-"""Four tiny runs, to see a sweep work: two methods, two seeds; nothing is learned in so few steps.
+"""Four tiny runs, to see a sweep work: two methods, two seeds; too few steps to learn anything.
 
 About two minutes on two cores, nearly all of it compilation.
 

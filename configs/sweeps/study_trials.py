@@ -1,9 +1,9 @@
-r"""The study's tuning (docs/STUDY.md): four trials of each kind of method, a quarter as long.
+r"""The study's tuning (docs/STUDY.md): four trials per kind of method, of a quarter of the steps.
 
-Rows with synthetic crystals share what their kind finds; two of each show that it suits them.
+Rows with synthetic crystals take the settings found for their kind; two trials each check these.
 
-`bl`, 5 % labelled, random split, seed 0. Compared by validation accuracy alone, which
-`--records` writes down of a run before its numbers on the test part.
+`bl`, 5 % labelled, random split, seed 0. Compared by validation accuracy alone: `validation_top1`
+in the files that `--records` writes, which hold the results on the test part, too.
 
     NPROC=1 python launch/sweep.py configs/sweeps/study_trials.py --parallel=2 \
         --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -16,7 +16,7 @@ TRIALS = {
             "rate_1e-3": {},
             "rate_3e-4": {"optim.learning_rate": 3e-4},
             "rate_3e-3": {"optim.learning_rate": 3e-3},
-            # 32 + 2 x 96 patterns a step in the place of 32 + 2 x 32, so fewer steps.
+            # 32 + 2 x 96 patterns a step instead of 32 + 2 x 32, so fewer steps.
             "ratio_3": {"train.unlabelled_ratio": 3, "train.steps": 1_100},
         },
     ),

@@ -1,8 +1,8 @@
-r"""The study's table (docs/STUDY.md): every row, 20 minutes of one core a run, in the order there.
+r"""The study's table (docs/STUDY.md): every row, in the order given there; 20 min on one core each.
 
-Two runs at once on two cores; each finished run becomes a file of docs/study/, from which
-launch/study.py makes the tables. Rows with synthetic crystals take the tables of
-launch/labelled_statistics.py.
+Two runs at once on two cores; each finished run becomes a file in docs/study/, from which
+launch/study.py makes the tables. Rows with synthetic crystals use the statistics that
+launch/labelled_statistics.py writes.
 
     python launch/labelled_statistics.py --crystals=../shared/structures/open_crystals.zip
     NPROC=1 python launch/sweep.py configs/sweeps/table4.py --parallel=2 --records=docs/study \
@@ -33,7 +33,7 @@ SEEDS = (0, 1, 2)
 
 
 def cells():
-    """Yield task, split, percentage and row of each cell, in the order in which they are run."""
+    """Yield task, split, percentage and row of each cell, in the order in which they run."""
     for percent in (5, 10):
         for row in ROWS:
             yield "bl", "random", percent, row
@@ -51,7 +51,7 @@ def cells():
 
 
 def runs():
-    """Yield the name, the config file and the overrides of each run; seed 0 of a stage first."""
+    """Yield the name, the config file and the overrides of each run; seed 0 of each stage first."""
     for _, stage in itertools.groupby(cells(), key=lambda cell: cell[:3]):
         for seed, (task, split, percent, row) in itertools.product(SEEDS, list(stage)):
             name = f"{task}_{percent:02d}_{split}_{row}_{seed}"

@@ -11,9 +11,9 @@ TWO_THETA = np.linspace(10.0, 110.0, 2001)
 
 
 def seen(file="sample.xye", title="a garnet"):
-    """Peaks at 40° and 80° over a background of 50; the model has 3 to 155°, so ends are missing.
+    """Return peaks at 40° and 80° over a background of 50; parts of the model's grid are missing.
 
-    The model's pattern peaks at 60°.
+    The model's pattern has its peak at 60°.
     """
     counts = 50.0 + 1000.0 * np.exp(-(((TWO_THETA - 40.0) / 0.2) ** 2))
     counts += 500.0 * np.exp(-(((TWO_THETA - 80.0) / 0.2) ** 2))

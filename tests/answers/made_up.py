@@ -1,4 +1,4 @@
-"""A classifier that needs no training, and patterns as an instrument would have counted them."""
+"""A classifier that needs no training, and simulated counts of patterns."""
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ class Small(nn.Module):
 def calibration(
     class_names, *, temperature=2.0, patterns=199, energies=-1e9, lines=(0.5, 50.0), noise=1.0
 ):
-    """Everything is familiar by default."""
+    """Return a calibration; by default every pattern is familiar to it."""
     return Calibration(
         temperature=temperature,
         scores=np.linspace(0.0, 0.99, patterns),
@@ -76,7 +76,7 @@ def classifier(task="sg", calibrated=None, offset=0.0, model=Small):
 
 
 def measure(d=D, f=F_SQUARED, name="d1a", *, highest=5000.0, flat=200.0, seed=0, **changes):
-    """Return what an instrument counts of reflections, on a background."""
+    """Return what an instrument counts for given reflections, with a background."""
     instrument = PRESETS[name]
     x = instrument.two_theta_deg
     y = profile.intensity_pattern(np.asarray(d), np.asarray(f), instrument) * highest

@@ -28,7 +28,7 @@ def lines(picture):
 
 
 def ticks(picture):
-    """Return numbers and where they stand, of both panels' 2θ axes."""
+    """Return the numbers on both panels' 2θ axes, with their positions."""
     texts = [x for x in picture.iter(f"{SVG}text") if re.fullmatch(r"[\d.]+", x.text or "")]
     along = [x for x in texts if x.get("text-anchor") == "middle"]
     rows = sorted({x.get("y") for x in along}, key=float)
@@ -39,7 +39,7 @@ def ticks(picture):
 
 
 def degrees(axis, x):
-    """Return the 2θ of places [n] on an axis, of whose numbers two suffice."""
+    """Return the 2θ of positions x [n] on an axis, from its first and last number."""
     (first, start), (last, end) = axis[[0, -1]]
     return first + (np.asarray(x, float) - start) * (last - first) / (end - start)
 

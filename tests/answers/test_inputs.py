@@ -30,7 +30,7 @@ def names(folder, *given):
         (["{0}/one,two.xye"], ["one,two.xye"]),
         (["{0}/**/*.dat"], ["sub/deeper/d.dat"]),
         (["{0}/sub"], ["sub/c.xye", "sub/deeper/d.dat"]),
-        (["{0}/inst.prm"], ["inst.prm"]),  # named, it is read
+        (["{0}/inst.prm"], ["inst.prm"]),  # read if named
         (
             ["{0}"],
             ["a.gsas", "b.gsas", "one,two.xye", "sub/c.xye", "sub/deeper/d.dat"],

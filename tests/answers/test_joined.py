@@ -1,4 +1,4 @@
-"""Two models, one answer: they never contradict each other without saying so."""
+"""Two models give one answer, which says so if they contradict each other."""
 
 import made_answers
 

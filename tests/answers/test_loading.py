@@ -58,7 +58,7 @@ def load_data(config):
 
 @pytest.fixture(scope="module")
 def small():
-    """Let runs have a small data set and a small network."""
+    """Give runs a small data set and a small network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "load_data", load_data)
         patch.setattr(experiment, "make_networks", make_networks)
@@ -68,7 +68,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def evaluated(small, tmp_path_factory):
-    """Return configuration and folder of a run."""
+    """Return the configuration and the folder of a run."""
     workdir = tmp_path_factory.mktemp("run") / "supervised"
     paths = {
         "data.cif_path": "/home/somebody/structures.zip",

@@ -1,4 +1,4 @@
-"""One program for several models gives what each of them, applied whole, says."""
+"""One program for several models gives the same output as each model applied as a whole."""
 
 import functools
 

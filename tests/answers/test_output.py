@@ -1,4 +1,4 @@
-"""The files for other programs, read back by the standard library."""
+"""The files for other programs, read back with the standard library."""
 
 import csv
 import json

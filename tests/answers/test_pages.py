@@ -1,4 +1,4 @@
-"""The pages: parsed, they hold the numbers they were given, and need nothing but themselves."""
+"""The pages: when parsed, they hold the numbers they were given, and they need no other file."""
 
 import html.parser
 import re
@@ -12,7 +12,7 @@ from sgan_jax.answers.outcome import Outcome
 
 
 class Page(html.parser.HTMLParser):
-    """Tags must close one another; text, links and the cells of tables are kept, spaces as one."""
+    """Tags must match; text, links and table cells are kept, with white space collapsed."""
 
     VOID = ("meta", "img", "br", "link", "input", "hr")
 
@@ -61,7 +61,7 @@ def test_a_page_shows_the_answer(shown):
     assert ["wavelength", "1.54 Å"] in page.rows
     points = "10.00 to 110.00° 2θ, 2 001 points, steps of 0.05°"
     assert ["measured", points] in page.rows
-    # sin θ = λ / 2d on the model's 2.079 Å, which was shown 20 to 130°.
+    # d = λ / (2 sin θ) with the model's 2.079 Å, at 20 and at 130°.
     assert ["of the model's range measured", "72 % (1.15 to 5.99 Å in d)"] in page.rows
     assert "62 Pnma, 33 Pna21, 225 Fm-3m" in page.text
     assert "Probably orthorhombic (P): 75 %." in page.text

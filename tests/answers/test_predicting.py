@@ -1,4 +1,4 @@
-"""From files to outcomes: whatever one file holds, the others are answered, in their order."""
+"""From files to outcomes: whatever one file holds, the others get answers, in order."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def classifiers():
 
 
 def write_xy(path, seed=0):
-    """Write what an instrument would have counted, without its wavelength; return the pattern."""
+    """Write simulated counts without their wavelength; return the pattern."""
     measured = made_up.measure(seed=seed)
     np.savetxt(path, np.column_stack([measured.two_theta_deg, measured.intensity]), "%.4f")
     return measured
@@ -46,7 +46,7 @@ def test_bad_files_have_a_reason_and_stop_nothing(tmp_path, classifiers):
     assert reasons[str(tmp_path / "none.xy")] == "No such file or directory"
     assert not any(str(tmp_path) in reason for reason in reasons.values() if reason)
     answered = [each.answer for each in found if each.answer]
-    for answer, pattern in zip(answered, measured, strict=True):  # each its own
+    for answer, pattern in zip(answered, measured, strict=True):  # each its own pattern
         np.testing.assert_allclose(answer.measured.intensity, pattern.intensity)
 
 
@@ -87,7 +87,7 @@ def test_each_bank_of_a_file_has_its_outcome(tmp_path, classifiers):
     [("reading, packaged", "jax"), ("loading, pages, predicting", "scipy")],
 )
 def test_who_reads_need_not_load_jax_and_who_answers_need_not_load_scipy(modules, without):
-    """Each takes seconds, which pass at the same time; the readers are started before either."""
+    """Each takes seconds, in parallel; the readers are started before either is loaded."""
     program = "import sys; from sgan_jax.commands import prediction; "
     program += f"from sgan_jax.answers import {modules}; "
     program += f"sys.exit({without!r} in sys.modules)"

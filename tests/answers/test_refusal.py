@@ -33,7 +33,7 @@ def test_peaks_that_drown_in_the_noise_are_refused():
 
 
 def test_more_noise_than_the_training_had_is_refused():
-    """Some 15 counts between peaks of 5000: three thousandths, the half of it cut off at 0."""
+    """About 15 counts between peaks of 5000: 3e-3, of which the negative half is cut off at 0."""
     seen = seen_of(made_up.measure(name="nist2022"))
     assert refusal.of_noise(seen, made_up.calibration(["a"], noise=3e-3)) is None
     known = made_up.calibration(["a"], noise=1e-4)
@@ -59,7 +59,7 @@ def test_too_small_a_range_is_refused():
 
 
 def test_scaled_patterns_have_their_peaks_where_bragg_has_them():
-    """As seen with λ instead of 1.24 λ; then the d-spacings are too small by that."""
+    """The wavelength given is too small by a factor of 1.24, and so are the d-spacings."""
     measured = made_up.measure(name="nist2022", flat=0.0, highest=1e5)
     wrong = dataclasses.replace(measured, wavelength_angstrom=measured.wavelength_angstrom / 1.24)
     seen = seen_of(wrong)

@@ -1,4 +1,4 @@
-"""Models written as the package has them, and read again."""
+"""Models written as those in the package are, and read again."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a person reads on the terminal."""
+"""What a person reads in the terminal."""
 
 import re
 

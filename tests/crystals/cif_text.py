@@ -1,4 +1,4 @@
-"""CIFs made for tests, and what of a crystal does not depend on how it is described."""
+"""CIFs made for tests, and what is the same for all descriptions of one crystal."""
 
 from collections import Counter
 
@@ -43,7 +43,7 @@ def read(text: bytes, **options):
 
 
 def skip_reason(text: bytes, **options) -> str:
-    """Return why a CIF is skipped; it must be, and raise the same without a list."""
+    """Return why a CIF is skipped; without a list, the same reason must be raised."""
     skipped = []
     assert cif.crystals_from_text("x.cif", text, skipped=skipped, **options) == []
     (entry,) = skipped
@@ -55,9 +55,9 @@ def skip_reason(text: bytes, **options) -> str:
 
 
 def surroundings(crystal, radius: float = 4.97) -> dict:
-    """Return how many atoms (per Å³) see which neighbours: the same for any cell, axes and origin.
+    """Return atoms per Å³ by what surrounds them: the same for any choice of cell, axes and origin.
 
-    Written from the definition (all images in a box), to have nothing in common with the program.
+    Computed from the definition (all images in a box), to share no code with the program.
     """
     elements, fractional, occupancies, _ = crystal.unit_cell_sites()
     a, b, c, *angles = crystal.cell

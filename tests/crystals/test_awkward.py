@@ -1,4 +1,4 @@
-"""Every row of the folder of CIFs as people really have them."""
+"""Every file in the folder of CIFs as people really write them."""
 
 import csv
 

@@ -98,7 +98,7 @@ def test_a_bare_name_takes_the_origin_that_makes_sense(origin):
     shift = 0.125 if origin == 2 else 0.0
     diamond = cif_text(cube(5.43), named("F d -3 m"), [("Si", "Si", shift, shift, shift)])
     assert read(diamond).atoms == 8
-    # Both origins give a spinel as many atoms; its composition tells.
+    # With either origin a spinel has as many atoms; its composition decides.
     x = 0.3875 - 0.125 if origin == 2 else 0.3875
     spinel = [
         ("Mg", "Mg", shift, shift, shift),

@@ -39,7 +39,7 @@ def test_unit_cells_hold_what_gemmi_puts_there(real_crystals):
         difference = ours.fractional[:, None] - expected
         difference -= np.round(difference)
         nearest = np.abs(difference).max(axis=-1).min(axis=1)
-        # Six-digit coordinates, put exactly on special positions.
+        # Coordinates have six digits; ours are put exactly on special positions.
         assert nearest.max() < 2e-3, crystal.id
         np.testing.assert_allclose(crystal.volume, small.cell.volume, rtol=1e-3)
 
@@ -81,7 +81,7 @@ def test_stored_sites_are_exactly_special(real_crystals):
         moved = group.images(crystal.fractional) - crystal.fractional[:, None]
         moved -= np.round(moved)
         fixed = np.abs(moved).max(axis=-1)
-        # Either an operation leaves a site alone to the last digits or it moves it for certain.
+        # An operation either leaves a site alone to the last digits or clearly moves it.
         assert not ((fixed > 1e-12) & (fixed < 1e-4)).any(), crystal.id
 
 

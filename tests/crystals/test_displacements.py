@@ -32,7 +32,7 @@ def _aniso(kind, values, cell=MONOCLINIC, group="P 1 21/c 1", position=(0.1, 0.2
         ("U_iso_or_equiv", "0.01", 0.01 * 8 * np.pi**2),
         ("U_iso_or_equiv", "0.0100(12)", 0.01 * 8 * np.pi**2),
         ("B_iso_or_equiv", "0.55", 0.55),
-        ("B_iso_or_equiv", "0", 0.0),  # a perfectly still atom is a model too
+        ("B_iso_or_equiv", "0", 0.0),  # an atom at rest is a valid model, too
         ("U_iso_or_equiv", "?", 0.5),
         ("U_iso_or_equiv", ".", 0.5),
         ("U_iso_or_equiv", "-0.01", 0.5),  # imaginary vibrations count as unknown
@@ -89,7 +89,7 @@ def test_tensors_that_are_no_vibration_count_as_unknown():
 
 
 def test_tensors_take_the_symmetry_of_their_site():
-    # On a fourfold axis U11 = U22 and U12 = U13 = U23 = 0, whatever was rounded.
+    # On a fourfold axis U11 = U22 and U12 = U13 = U23 = 0, whatever the rounding in the file.
     crystal = _read(
         _aniso(
             "U", [0.010, 0.012, 0.02, 0.001, 0, 0], (4, 4, 6, 90, 90, 90), "P 4 m m", (0, 0, 0.1)

@@ -1,4 +1,4 @@
-"""The table of statistics from crystals whose statistics are known by hand."""
+"""The table of statistics, for crystals whose statistics are known by hand."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def test_groups_and_arrangements_are_counted(table):
     assert table["group_counts"].sum() == 273
     assert table["group_counts"][[225, 136, 224]].tolist() == [32, 240, 1]
     lines = bytes(table["arrangements"]).decode().splitlines()
-    # The two elements of a rock salt are alike: one arrangement, whichever is at the origin.
+    # The two sites of rock salt are equivalent: one arrangement, whichever element is at 0 0 0.
     assert [line.split()[:2] for line in lines] == [["136", "240"], ["225", "32"]]
     assert sorted(lines[1].split()[2].split("|")) == ["0", "1"]
 
@@ -42,7 +42,7 @@ def test_elements_occur_with_each_other_in_their_shares(table):
         [0, 0, 240, 240],
     ]
     shares = table["element_shares"][2].astype(float)
-    # Towards a half by three crystals' weight.
+    # Shrunk towards a half with the weight of three crystals.
     assert shares[0] == pytest.approx(0.5, abs=1e-3)
     assert shares[2] == pytest.approx((240 * 2 / 3 + 1.5) / 243, abs=1e-3)
 

@@ -8,7 +8,7 @@ from sgan_jax.crystals import cif
 
 
 def _p1_text(crystal, transform):
-    """Write the atoms in the cell a transform (columns: new axes), origin shifted, as P 1."""
+    """Return a P 1 CIF of the atoms in a transformed cell (columns: new axes), origin shifted."""
     elements, fractional, occupancies, _ = crystal.unit_cell_sites()
     basis = np.array(gemmi.UnitCell(*crystal.cell).orth.mat.tolist()) @ transform
     box = np.array(list(itertools.product(range(-3, 4), repeat=3)))
@@ -26,7 +26,7 @@ def _p1_text(crystal, transform):
 
 
 def _intensities(crystal, hkls):
-    """Return Σ|F|² by 1/d² from the definition, with U turned by each operation."""
+    """Return Σ|F|² for each 1/d², from the definition, with U rotated by each operation."""
     total = {}
     cell = gemmi.UnitCell(*crystal.cell)
     reciprocal = np.array([cell.reciprocal().a, cell.reciprocal().b, cell.reciprocal().c])
@@ -126,7 +126,7 @@ def test_displacement_tensors_turn_with_the_axes(shared_dir):
     assert found.space_group_number == 136
     hkls = np.array(list(itertools.product(range(-4, 5), repeat=3)))
     hkls = hkls[(hkls != 0).any(axis=1)]
-    # Spheres in reciprocal space, so that each holds whole shells in both settings.
+    # Compared within a sphere of reciprocal space, where shells are complete in both settings.
     expected = _intensities(rutile, hkls)
     for crystal in (as_p1, found):
         intensities = _intensities(crystal, hkls)

@@ -1,4 +1,4 @@
-"""A user's own CIFs as prototypes: like them, but of other elements and a little strained."""
+"""A user's own CIFs as prototypes: similar crystals of other elements, slightly strained."""
 
 import gemmi
 import numpy as np
@@ -40,7 +40,7 @@ def test_crystals_are_of_the_given_types_with_similar_elements(folder):
     assert [kind.space_group_number for kind in kinds] == [225, 136]
     crystals = [prototypes.prototype_crystal(i, 0, "uniform", kinds) for i in range(60)]
     salts = [crystal for crystal in crystals if crystal.space_group_number == 225]
-    assert 15 < len(salts) < 45  # of two groups alike
+    assert 15 < len(salts) < 45  # the two groups are equally frequent
     for crystal in salts:
         full = [e for e, o in zip(crystal.elements, crystal.occupancies, strict=True) if o > 0.5]
         assert {gemmi.Element(e).atomic_number in (3, 11, 19, 37, 55) for e in full} == {
@@ -48,7 +48,7 @@ def test_crystals_are_of_the_given_types_with_similar_elements(folder):
             False,
         }
         assert {e in ("F", "Cl", "Br", "I") for e in full} == {True, False}
-        # Bonds in units of the radii as in halite, 2.82 Å of 1.66 + 1.02 Å.
+        # The bond over the sum of the radii as in halite, 2.82 Å over 1.66 + 1.02 Å.
         radii = sum(gemmi.Element(e).covalent_r for e in full[:2])
         assert crystal.cell[0] / 2 / radii == pytest.approx(2.82 / 2.68, rel=0.12)
     rutiles = [crystal for crystal in crystals if crystal.space_group_number == 136]

@@ -25,11 +25,11 @@ def test_every_tabulated_setting_is_recognised_from_its_operations():
 def test_settings_in_no_table_are_recognised():
     shifted = ("x,y,z", "-x+0.1234,-y,-z+.77")
     assert space_group.from_operations(shifted).number == 2
-    # P1 in a cell five times too long.
+    # P1 with a cell five times too long.
     fifths = tuple(f"x+{n}/5,y,z" for n in range(5))
     assert space_group.from_operations(fifths).number == 1
     assert space_group.from_operations(fifths).group.lattice_points == 5
-    # Pm-3m on axes turned by 45° about c: C-centred tetragonal-looking cubes.
+    # P2 on axes turned by 45° about c: a C-centred cell with the twofold axis along [110].
     assert space_group.from_operations(("x,y,z", "y,x,-z", "x+1/2,y+1/2,z", "y+1/2,x+1/2,-z"))
 
 
@@ -61,7 +61,7 @@ def test_operations_as_people_write_them(text, rotation, translation):
         ("x,y,z1e9",),
         ("x,y,z", "-y,x,z"),  # no fourfold axis without its square
         ("-x,-y,-z",),  # no identity
-        ("x,y,z", "x+1/2,y,z", "-x,-y,-z"),  # a centring that inversion does not have
+        ("x,y,z", "x+1/2,y,z", "-x,-y,-z"),  # lacks the inversion combined with the centring
         ("",),
     ],
 )
@@ -117,7 +117,7 @@ def test_rhombohedral_axes_are_decided_by_the_angles():
 def test_hall_symbols_outrank_names():
     (found,) = space_group.from_name("-P 2yac", "P 1 21/c 1", "14", (5, 6, 7, 90, 95, 90))
     assert found.number == 13
-    # A mistyped one leaves it to the name.
+    # If it is mistyped, the name decides.
     (found,) = space_group.from_name("nonsense", "P 1 21/c 1", "", (5, 6, 7, 90, 95, 90))
     assert found.number == 14
 

@@ -1,4 +1,4 @@
-"""Packing against distances counted one by one, and long waves against numerical derivatives."""
+"""Packing against distances by brute force, and long waves against numerical derivatives."""
 
 import itertools
 
@@ -12,7 +12,7 @@ CORNER = np.zeros((1, 3))  # the lattice points of a primitive cell
 
 
 def brute_force(atoms: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Return the shortest distance [N, N] between atoms, over 7 x 7 x 7 cells, not to itself."""
+    """Return the shortest nonzero distance [N, N] between atoms, over 7 x 7 x 7 cells."""
     shifts = np.array(list(itertools.product(range(-3, 4), repeat=3)), float)
     vectors = (atoms[:, None, None] - atoms[:, None] + shifts) @ basis.T
     distances = np.linalg.norm(vectors, axis=-1)

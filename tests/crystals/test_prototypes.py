@@ -1,4 +1,4 @@
-"""Structure types against spglib and textbook bond lengths; draws against their promises."""
+"""Structure types against spglib and textbook bond lengths; random crystals of these types."""
 
 from collections import Counter, defaultdict
 
@@ -65,7 +65,7 @@ def lattice_number(crystal: Crystal) -> int:
 
 
 def distances(crystal: Crystal, positions: np.ndarray) -> np.ndarray:
-    """Return the shortest distance [N, N] in Å between all atoms, images of one atom left out."""
+    """Return the distance [N, N] in Å between different atoms, nearest images; inf for the same."""
     difference = positions[:, None] - positions
     difference -= np.round(difference)
     apart = np.linalg.norm(difference @ sites.orthogonalisation(crystal.cell).T, axis=-1)

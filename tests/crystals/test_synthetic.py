@@ -20,13 +20,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")
 
 @pytest.fixture(scope="module")
 def one_of_each() -> list[Crystal]:
-    """A crystal of each of the 230 groups."""
+    """Return a crystal of each of the 230 groups."""
     return [synthetic.random_crystal(number, 1) for number in range(1, 231)]
 
 
 @pytest.fixture(scope="module")
 def natural() -> list[Crystal]:
-    """Crystals as often as real ones have their groups."""
+    """Return crystals whose groups are as frequent as among real ones."""
     return [synthetic.synthetic_crystal(index, 0, "natural") for index in range(400)]
 
 
@@ -48,7 +48,7 @@ def test_spglib_finds_the_group_asked_for_in_all_230(one_of_each):
         found = spglib.get_symmetry_dataset(cell, symprec=0.01)
         if found.number != number or crystal.space_group_number != number:
             wrong.append((number, found.number))
-        # Every symmetry operation that the crystal names maps the atoms on themselves.
+        # spglib finds as many symmetry operations as the crystal has.
         assert len(found.rotations) == len(crystal.rotations)
     assert not wrong
 
@@ -61,7 +61,7 @@ def test_a_table_of_a_few_crystals_serves_for_every_group():
         fit_synthetic.fit([*salts, *rutiles])
     with pytest.raises(ValueError, match="15 crystals are too few"):
         fit_synthetic.fit(salts[:15])
-    # Five elements share an arrangement, of which too few crystals are for any to be drawn.
+    # An arrangement of five elements, each of which is in too few crystals to be drawn.
     atoms = [
         (element, 0.2 * k, 0.1, 0.3) for k, element in enumerate(("Ba", "La", "Fe", "Co", "F"))
     ]
@@ -126,7 +126,7 @@ def test_groups_occur_as_often_as_is_asked():
 
 
 def test_statistics_are_those_of_the_table(natural):
-    """Loosely: what is rejected shifts them a little."""
+    """Only approximately: rejected draws shift them a little."""
     table = statistics()
     single = np.diag(table.pair_counts) / table.group_counts.sum()
     names = table.elements.tolist()
@@ -192,7 +192,7 @@ def test_spglib_finds_the_group_asked_for_in_many_crystals_of_each():
 
 
 def test_the_last_bits_of_a_machine_do_not_grow(monkeypatch):
-    """Pushing doubles a difference at each step; 45 steps would make 0.03 of the last bit."""
+    """Each pushing step doubles a difference: 45 steps would make 0.03 out of the last bit."""
     groups = (26, 36, 41, 52, 61, 106)
     here = [synthetic.random_crystal(group, 5) for group in groups]
     shape = cell_shapes.shape

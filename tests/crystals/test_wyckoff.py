@@ -21,7 +21,7 @@ R3BARM = "3 -3m, 3 -3m, 6 3m, 9 2/m, 9 2/m, 18 2, 18 2, 18 m, 36 1"
 
 
 def generic_lattice(number: int, rng: np.random.Generator) -> np.ndarray:
-    """Return lattice vectors, as rows, that no group above the given one keeps."""
+    """Return lattice vectors, as rows, of no higher symmetry than the group requires."""
     deformed = np.eye(3) + 0.2 * rng.normal(size=(3, 3))
     rotations = wyckoff.standard_group(number).rotations.astype(float)
     metric = (rotations.transpose(0, 2, 1) @ deformed @ deformed.T @ rotations).mean(axis=0)

@@ -1,4 +1,4 @@
-"""Builds of data sets in processes of their own, for tests to kill."""
+"""Builds of data sets in separate processes, for tests to kill."""
 
 import pathlib
 import sys
@@ -35,7 +35,7 @@ def wait_for_a_shard(sets: pathlib.Path) -> None:
 
 
 def wait_for_files(sets: pathlib.Path, pattern: str, count: int) -> None:
-    """Wait until there are so many files of a pattern."""
+    """Wait until `count` files match a pattern."""
     for _ in range(600):
         if len(list(sets.rglob(pattern))) >= count:
             return
@@ -44,5 +44,5 @@ def wait_for_files(sets: pathlib.Path, pattern: str, count: int) -> None:
 
 
 def stored_bytes(folder: pathlib.Path) -> dict[str, bytes]:
-    """Return the files of a set but for its summary, which holds a time."""
+    """Return the contents of a set's files, except for its summary, which holds a time."""
     return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "build.json"}

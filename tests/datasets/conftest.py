@@ -11,13 +11,13 @@ from sgan_jax.diffraction.instrument import Instrument
 
 @pytest.fixture
 def instrument() -> Instrument:
-    """An instrument of few points: its tables are quick to make."""
+    """Return an instrument of few points, whose tables are quick to make."""
     return Instrument("quick", 2.0, two_theta_start_deg=20.0, two_theta_step_deg=0.2, points=300)
 
 
 @pytest.fixture
 def settings(tmp_path, instrument) -> dict:
-    """Arguments of `prepare` but for the source, in this process alone."""
+    """Return the arguments of `prepare` except for the source; all in this process."""
     return {
         "instrument": instrument,
         "max_skipped_fraction": 0.2,
@@ -28,7 +28,7 @@ def settings(tmp_path, instrument) -> dict:
 
 @pytest.fixture
 def awkward(tmp_path) -> pathlib.Path:
-    """A zip whose later files hold duplicates of crystals and names of earlier ones."""
+    """Return a zip whose later files hold duplicates of crystals and names of earlier ones."""
     files = rock_salts(60) | {
         "t/empty.cif": "",
         "u.cif": rock_salt(4.01, "Li F"),

@@ -1,4 +1,4 @@
-"""Builds by Apache Beam, on this machine: the same files as the local build's, and its errors."""
+"""Builds with Apache Beam on this machine: the files of the local build, and its errors."""
 
 import pathlib
 
@@ -62,7 +62,7 @@ def test_too_many_lost_files_are_told_and_the_shards_are_kept(tmp_path, settings
     path = write_zip(tmp_path / "salts.zip", files)
     with pytest.raises(ValueError, match=r"3 of 10 files.*skipped\.tsv"):
         preparation.prepare(cif_source(path), beam_options=HERE, **settings)
-    monkeypatch.setattr(outcomes, "example", None)  # all is computed already
+    monkeypatch.setattr(outcomes, "example", None)  # everything is already computed
     generous = settings | {"max_skipped_fraction": 0.3}
     folder = preparation.prepare(cif_source(path), beam_options=HERE, **generous)
     assert (counts(folder)["lost"], counts(folder)["crystals"]) == (3, 7)

@@ -49,7 +49,7 @@ def test_a_killed_build_is_gone_on_with(tmp_path, settings, awkward, monkeypatch
     assert not list(sets.rglob("dataset_info.json"))
     first, second = sorted(work.glob("*.array_record-0000[01]-of-00004"))
     kept = first.stat().st_ino
-    second.write_bytes(second.read_bytes()[:-1] + b"?")  # and what is damaged is redone
+    second.write_bytes(second.read_bytes()[:-1] + b"?")  # and damaged shards are redone
     folder = preparation.prepare(cif_source(awkward), **(settings | {"processes": 2}))
     assert not work.exists()
     assert (folder / first.name).stat().st_ino == kept
@@ -71,7 +71,7 @@ def test_a_build_killed_before_its_last_rename_needs_no_more(tmp_path, settings,
 
 
 def killed_at(rename, name):
-    """Return a rename that is interrupted where the target has that name."""
+    """Return a rename that is interrupted if the target has that name."""
 
     def call(path, target):
         if pathlib.Path(target).name == name:

@@ -1,4 +1,4 @@
-"""What real directories hold: each ends in the right data set or in one clear error."""
+"""Folders as they occur in practice: each gives the right data set or one clear error."""
 
 import errno
 import io
@@ -124,7 +124,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 
 
 def test_a_file_that_the_system_does_not_let_grow_leaves_nothing(tmp_path, settings):
-    """As a full disk or a quota; without the right to mount one."""
+    """Like a full disk or a quota, but needs no permission to mount one."""
     path = write_zip(tmp_path / "salts.zip", rock_salts(60))
     command = program(settings, path, NO_LARGE_FILES)
     ended = subprocess.run(command, capture_output=True, text=True)
@@ -148,5 +148,5 @@ def test_a_disk_that_is_full_after_the_last_shard_leaves_shards_alone(
             build(path, settings)
     left = [f.name for f in (tmp_path / "sets").rglob("*") if f.is_file() and f.name != ".lock"]
     assert len(left) == 2 and all(".array_record" in name for name in left)
-    monkeypatch.setattr(outcomes, "example", None)  # all is computed already
+    monkeypatch.setattr(outcomes, "example", None)  # everything is already computed
     assert len(build(path, settings)) == 5

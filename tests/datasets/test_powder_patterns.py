@@ -1,4 +1,4 @@
-"""What is read of a data set is what its crystals' files say."""
+"""What is read from a data set agrees with its crystals' files."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Data sets are whole or not there, count what they lost, and have a name of their own."""
+"""Data sets are complete or absent, count what they lost, and have a name of their own."""
 
 import csv
 import dataclasses
@@ -66,7 +66,7 @@ def test_a_build_that_loses_too_much_says_why_and_leaves_a_list(tmp_path, settin
     folder = preparation.prepare(cif_source(path), **generous)
     assert preparation.is_complete(folder)
     assert list((tmp_path / "sets").rglob("skipped.tsv")) == [folder / "skipped.tsv"]
-    with pytest.raises(ValueError, match="3 of 10 files"):  # found again, the same answer
+    with pytest.raises(ValueError, match="3 of 10 files"):  # found again, with the same error
         preparation.prepare(cif_source(path), **settings)
 
 

@@ -53,7 +53,7 @@ def test_large_items_are_sent_few_at_a_time():
     results = processes.ordered_map(len, large(), processes=2, chunk=16)
     assert next(results) == 2**20
     results.close()
-    assert drawn <= 32  # of small ones it would be 128
+    assert drawn <= 32  # it would be 128 with small items
 
 
 def test_work_is_done_by_others_with_one_thread_each():

@@ -14,7 +14,7 @@ def compute(seconds: float) -> None:
     while time.thread_time() - start < seconds:
         try:
             sum(range(1000))
-        except Exception:  # as code that guards itself against all that a library may raise
+        except Exception:  # like code that catches anything a library may raise
             pytest.fail("a handler took the limit for an error of its own")
 
 

@@ -1,4 +1,4 @@
-"""The sizes of real collections, once: what comes of them, and in how much memory (-m slow)."""
+"""Collections as large as real ones: the resulting data sets and the memory needed (-m slow)."""
 
 import io
 import itertools
@@ -17,7 +17,7 @@ from rock_salts import rock_salt
 pytestmark = pytest.mark.slow
 
 FILES = 100_000
-MOST_KB = 1_000_000  # of any process of a build; on Linux the system counts in kB
+MOST_KB = 1_000_000  # limit for each process of a build; Linux counts in kB
 CATIONS = """
     Li Be Na Mg Al Si K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge Rb Sr Y Zr Nb Mo Ru Rh Pd Ag Cd In Sn
     Sb Cs Ba La Ce Pr Nd
@@ -26,7 +26,7 @@ ANIONS = "F Cl Br I O S Se Te N P As".split()
 
 
 def many() -> Iterator[tuple[str, str]]:
-    """Yield names and texts of CIFs of which none is a duplicate: 2.05 % lie between volumes."""
+    """Yield names and texts of CIFs without duplicates: volumes differ by 2.05 % or more."""
     salts = list(itertools.product(CATIONS, ANIONS))
     for index in range(FILES):
         step, kind = divmod(index, len(salts))
@@ -37,13 +37,13 @@ def many() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def room(tmp_path) -> Iterator[pathlib.Path]:
-    """A folder for gigabytes, which pytest would keep."""
+    """Yield a folder for gigabytes, which pytest would keep, and delete it."""
     yield tmp_path
     shutil.rmtree(tmp_path)
 
 
 def built(path: pathlib.Path, settings: dict) -> int:
-    """Build a set in a process of its own and of few resources; return how many crystals it has."""
+    """Build a set in its own process, checking its memory; return its number of crystals."""
     command = program(settings | {"processes": 0}, path)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with process.stdout:

@@ -1,4 +1,4 @@
-"""Splits: disjoint, complete, nested, stratified, and a matter of ids, not of positions."""
+"""Splits: disjoint, complete, nested, stratified, and decided by ids, not by positions."""
 
 import hypothesis
 import numpy as np

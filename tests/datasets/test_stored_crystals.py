@@ -1,4 +1,4 @@
-"""What the devices are given of a data set's crystals is what the crystals' files say."""
+"""The crystals that the devices get of a data set agree with the crystals' files."""
 
 import numpy as np
 from rock_salts import cif_source, rock_salts, write_zip
@@ -29,7 +29,7 @@ def test_reflections_cells_and_rotations_come_back(tmp_path, settings):
         expected = found.multiplicity * found.f_squared
         np.testing.assert_allclose(strength[:count], expected / expected.max(), atol=1e-6)
         np.testing.assert_array_equal(stored.hkl[i, :count], found.hkl)
-        # Some more: those that a larger cell brings into the pattern, down to just so far.
+        # A few more: those that a larger cell brings into the pattern, down to a limit.
         beyond = d[count:][strength[count:] > 0]
         limit = settings["instrument"].d_min_angstrom
         assert (beyond < limit).all() and (beyond > limit / examples.STRETCH).all()

@@ -9,7 +9,7 @@ from sgan_jax.datasets.examples import example
 from sgan_jax.diffraction import profile
 from sgan_jax.diffraction.instrument import Instrument
 
-# Of the crystal below: its pattern, summed over every 30 points.
+# The pattern of the crystal below, summed over every 30 points.
 VERSIONS = (1, 2)
 PATTERN = [
     0.0002,

@@ -13,13 +13,13 @@ REFLECTIONS = 4096  # presets of short wavelengths reach thousands
 
 
 def crystals():
-    """Return crystals of few and of many reflections, from cubic to triclinic."""
+    """Return crystals with few and with many reflections, from cubic to triclinic."""
     known = [prototypes.prototype_crystal(i, 3, "uniform", prototypes.PROTOTYPES) for i in range(5)]
     return known + [synthetic.random_crystal(group, 1) for group in (2, 14, 62, 148, 221)]
 
 
 def stored(some, instrument: Instrument, reflections: int = REFLECTIONS):
-    """Return what the training has of crystals, as a data set of an instrument stores them."""
+    """Return crystals as training gets them, from a data set for an instrument."""
     arrays = stored_crystals.empty(len(some), reflections)
     for i, crystal in enumerate(some):
         example = examples.example(crystal, instrument)
@@ -36,13 +36,13 @@ def stored(some, instrument: Instrument, reflections: int = REFLECTIONS):
 
 
 def conditions(size: int, strain=0.0, zero_shift_deg=0.0, displacement_deg=0.0):
-    """Return the same conditions for all."""
+    """Return the same conditions for all crystals."""
     values = (strain, zero_shift_deg, displacement_deg)
     return render.Conditions(*(jnp.full(size, value, jnp.float32) for value in values))
 
 
 def rendered(arrays, instruments, grid: Instrument, which, **changes) -> tuple:
-    """Return patterns and where they are inside, as numpy arrays, on the grid of an instrument."""
+    """Return patterns and the mask of measured points, numpy arrays on an instrument's grid."""
     layout, bank = instrument_bank.make_bank(instruments, grid)
     function = jax.jit(render.make_render(layout))
     answer = function(

@@ -13,7 +13,7 @@ NIST2022 = PRESETS["nist2022"]
 
 
 def as_p1(a_crystal, transform, shift):
-    """The same crystal as a list of atoms in the cell (a, b, c) transform, from another origin."""
+    """Return the crystal as P 1 atoms in the cell (a, b, c) transform, with another origin."""
     sites = a_crystal.unit_cell_sites()
     cell = gemmi.UnitCell(*a_crystal.cell)
     vectors = np.array(cell.orth.mat.tolist()) @ transform
@@ -75,7 +75,7 @@ def test_pattern_is_the_same_in_every_description_of_the_crystal(name):
     ],
 )
 def test_pattern_is_the_same_in_another_setting_of_the_group(symbol, other):
-    """Gemmi's own change of basis takes the atoms and the cell from one setting to the other."""
+    """Gemmi's own change of basis transforms atoms and cell from one setting to the other."""
     here, there = gemmi.SpaceGroup(symbol), gemmi.SpaceGroup(other)
     a_crystal = textbook.general_crystal(here)
     to_there = there.basisop.combine(here.basisop.inverse())

@@ -7,13 +7,13 @@ import pytest
 from sgan_jax.diffraction import magnetic_order
 
 CRYSTALS = 4000
-# Triclinic, so that no two points have one length; Å⁻².
+# Triclinic, so that no two points have the same length; Å, and Å⁻² for the metric.
 CELL = np.array([[4.0, 0.0, 0.0], [0.5, 5.0, 0.0], [-0.3, 0.7, 6.0]])
 METRIC = np.linalg.inv(CELL @ CELL.T)
 
 
 def draw(metric, **options):
-    """Of crystals with two reflections: at 2 Å of strength 3, at 1 Å of strength 5."""
+    """Return d and strength for crystals of two reflections: 2 Å, strength 3; 1 Å, strength 5."""
     d, strength = magnetic_order.magnetic_reflections(
         jax.random.key(0),
         jnp.tile(jnp.array([2.0, 1.0, 1e6]), (CRYSTALS, 1)),
@@ -30,7 +30,7 @@ def found():
 
 
 def propagation_vectors(d):
-    """k, from the lengths: |G + k|² - |k|² - |G|² = 2 G·k is linear in it; with what is left."""
+    """Return k from |G + k|² - |k|² - |G|² = 2 G·k, which is linear in it, and the residual."""
     points = magnetic_order.POINTS
     origin = int(np.flatnonzero((points == 0).all(axis=1))[0])
     length = d**-2.0
@@ -46,7 +46,7 @@ def test_they_lie_at_lattice_points_and_one_vector(found):
     assert left < 1e-5
     assert k.min() > -1e-4 and k.max() < 0.5 + 1e-4
     zero = np.abs(k).max(axis=1) < 1e-4
-    assert 0.5 < zero.mean() < 0.65  # half, and those of the others that come to it
+    assert 0.5 < zero.mean() < 0.65  # half, and those of the others that are drawn as zero
     halves = np.minimum(np.abs(k), np.abs(k - 0.5)).max(axis=1) < 1e-4
     assert 0.8 < halves.mean() < 0.95
 
@@ -78,14 +78,14 @@ def test_both_sides_of_every_point_are_there(found):
 
 
 def test_extinctions_are_rules(found):
-    """With k = 0 a point and its opposite are there or not together, as far as a few rules go."""
+    """With k = 0 a point and its opposite are present or absent together, by one of a few rules."""
     k, _ = propagation_vectors(found[0])
     present = found[1][(np.abs(k).max(axis=1) < 1e-4) & (found[1].max(axis=1) > 0)] > 0.0
     origin = len(magnetic_order.POINTS) // 2
     there = np.delete(present, origin, axis=1)
     assert (there == there[:, ::-1]).all()
     assert 2 <= len(np.unique(there, axis=0)) <= 16
-    assert 0.5 < there.mean() < 0.62  # half, or all of an eighth
+    assert 0.5 < there.mean() < 0.62  # one rule in eight keeps all, the others half
 
 
 def test_form_factors_are_between_those_of_erbium_and_manganese():
@@ -102,4 +102,4 @@ def test_small_spacings_are_weak(found):
     d, strength = found
     far, near = (d < 1.3) & (d > 1.2), (d > 3.5) & (d < 10.0)
     ratio = strength[far].mean() / strength[near].mean()
-    assert 0.05 < ratio < 0.25  # exp(-c / d²) at 1.25 Å over that at 4 to 6 Å, for both ends of c
+    assert 0.05 < ratio < 0.25  # exp(-c / d²) at 1.25 Å over that at 4 to 6 Å, for either extreme

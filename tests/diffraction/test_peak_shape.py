@@ -10,7 +10,7 @@ from scipy import integrate, optimize, special
 from sgan_jax.diffraction import peak_shape
 from sgan_jax.diffraction.instrument import PRESETS, Instrument
 
-# DESIGN: full widths at half maximum and Lorentzian fractions measured on the paper's patterns.
+# Full widths at half maximum and Lorentzian fractions, measured on the paper's example patterns.
 MEASURED_FWHM_DEG = {
     24.7: 0.201,
     35.2: 0.233,
@@ -44,7 +44,7 @@ def peak(centre_deg, instrument, half_range=None, step=0.002):
 
 
 def half_widths(two_theta_deg, shape, fraction):
-    """Distances from the maximum to where the shape falls to a fraction of it, left and right."""
+    """Return the distances left and right from the maximum to a fraction of its height."""
     top = int(shape.argmax())
     level = fraction * shape[top]
     left = np.interp(level, shape[: top + 1], two_theta_deg[: top + 1])
@@ -61,7 +61,7 @@ def test_quadrature_is_numpys(points):
 @pytest.mark.parametrize("centre_deg", MEASURED_FWHM_DEG)
 def test_nist2022_has_the_measured_widths(centre_deg):
     width = sum(half_widths(*peak(centre_deg, PRESETS["nist2022"]), 0.5))
-    assert width == pytest.approx(MEASURED_FWHM_DEG[centre_deg], rel=0.01)  # the bar is 3 %
+    assert width == pytest.approx(MEASURED_FWHM_DEG[centre_deg], rel=0.01)  # 3 % is required
 
 
 @pytest.mark.parametrize("centre_deg", MEASURED_ETA)
@@ -73,7 +73,7 @@ def test_nist2022_has_the_measured_lorentzian_fractions(centre_deg):
 
     guess = (1.0, centre_deg, MEASURED_FWHM_DEG[centre_deg], 0.15)
     fitted, _ = optimize.curve_fit(model, two_theta_deg, shape, p0=guess)
-    assert fitted[3] == pytest.approx(MEASURED_ETA[centre_deg], abs=0.02)  # the bar is 0.04
+    assert fitted[3] == pytest.approx(MEASURED_ETA[centre_deg], abs=0.02)  # 0.04 is required
 
 
 def test_nist2022_has_the_measured_asymmetry():
@@ -99,7 +99,7 @@ def test_pseudo_voigt_is_a_voigt_to_a_hundredth(gaussian, lorentzian):
 
 
 def finger_cox_jephcoat(two_theta_deg, centre_deg, instrument):
-    """Equations 8-12 and 14 of Finger, Cox & Jephcoat (1994) as printed, integrated in 2φ."""
+    """Return equations 8-12 and 14 of Finger, Cox & Jephcoat (1994) as printed, over 2φ."""
     s, h = instrument.s_over_l, instrument.h_over_l
     cos_2theta = np.cos(np.radians(centre_deg))
     below = centre_deg < 90.0
@@ -119,7 +119,7 @@ def finger_cox_jephcoat(two_theta_deg, centre_deg, instrument):
         return weight / (2.0 * h * height * abs(np.cos(phi)))
 
     def integral(function):
-        # away = x² takes the singularity at 2φ = 2θ away.
+        # Substituting away = x² removes the singularity at 2φ = 2θ.
         edges = (0.0, np.sqrt(inflection), np.sqrt(abs(centre_deg - phi_min)))
         return sum(
             integrate.quad(lambda x: 2.0 * x * function(x * x), *piece, limit=400, epsabs=1e-10)[0]

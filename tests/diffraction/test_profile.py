@@ -18,7 +18,7 @@ def d_of(two_theta_deg, instrument=NIST2022):
 
 
 def direct_sum(d_angstrom, strength, instrument):
-    """The pattern as a plain sum of exact peaks over the whole grid."""
+    """Return the pattern as a plain sum of exact peaks over the whole grid."""
     theta = np.arcsin(instrument.wavelength_angstrom / (2.0 * d_angstrom))
     area = strength / (np.sin(theta) ** 2 * np.cos(theta))
     pattern = np.zeros(instrument.points)
@@ -41,7 +41,7 @@ def test_patterns_are_the_direct_sum_of_exact_peaks(name):
         (rng.uniform(max(first, 2.0), 12, 20), rng.uniform(12, last, 60))
     )
     d = d_of(two_theta_deg, instrument)
-    # Areas of one size over the whole range, so that errors show at any angle.
+    # Areas of similar size over the whole range, so that errors show at any angle.
     theta = np.radians(two_theta_deg) / 2.0
     strength = rng.random(80) * np.sin(theta) ** 2 * np.cos(theta)
     exact = direct_sum(d, strength, instrument)
@@ -80,7 +80,7 @@ def test_area_of_a_peak_is_multiplicity_f_squared_times_lorentz():
     areas = pattern[NIST2022.two_theta_deg < 75].sum(), pattern[NIST2022.two_theta_deg > 75].sum()
     theta = np.radians([20.0, 60.0])
     lorentz = 1.0 / (np.sin(theta) ** 2 * np.cos(theta))
-    # The Lorentzian tails reach over the border by a few thousandths.
+    # A few thousandths of the Lorentzian tails cross the border.
     assert areas[1] / areas[0] == pytest.approx(5.0 * lorentz[1] / (3.0 * lorentz[0]), rel=0.02)
 
 

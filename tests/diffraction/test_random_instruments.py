@@ -1,4 +1,4 @@
-"""How often which instruments are drawn, against the shares that are asked for."""
+"""How often each instrument is drawn, against the requested shares."""
 
 import collections
 
@@ -31,7 +31,7 @@ def test_other_peaks_are_drawn_twice_as_often_as_the_grids(drawn):
 
 
 def test_presets_like_the_grid_have_its_peaks():
-    """Within a fifth of the width over the upper half of the angles; the others are not."""
+    """Their widths agree within a fifth over the upper half of the angles; the others' do not."""
     tan = np.tan(np.radians(np.linspace(60, 140, 200) / 2))
     widths = {name: np.mean(np.sqrt(p.u * tan**2 + p.v * tan + p.w)) for name, p in PRESETS.items()}
     alike = {name for name, width in widths.items() if 0.8 < width / widths["nist2022"] < 1.2}

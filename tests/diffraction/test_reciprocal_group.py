@@ -8,7 +8,7 @@ from sgan_jax.diffraction.reciprocal_group import reciprocal_group
 
 
 def half_space(largest: int) -> np.ndarray:
-    """All hkl with indices up to `largest` and h >= 0, without (000)."""
+    """Return all hkl with indices up to `largest` and h >= 0, without (000)."""
     axis = np.arange(-largest, largest + 1.0)
     hkl = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     return hkl[(hkl[:, 0] >= 0) & hkl.any(axis=1)]

@@ -22,7 +22,7 @@ def found(a_crystal, d_min=1.0):
 
 
 def gemmi_structure(a_crystal) -> gemmi.SmallStructure:
-    """The crystal for gemmi, from the numbers, its operations in place of a tabulated group."""
+    """Return the crystal for gemmi, from its numbers, with its operations instead of a group."""
     u, v = a_crystal.u_aniso, a_crystal.b_iso / (8.0 * np.pi**2)
     rows = [
         f"{element}{i} {element} {x:.15f} {y:.15f} {z:.15f} {o:.15f} {iso:.15f} "
@@ -50,7 +50,7 @@ def gemmi_structure(a_crystal) -> gemmi.SmallStructure:
         text += ["loop_", *(f"_atom_site_aniso_{tag}" for tag in tags), *tensors]
     block = gemmi.cif.read_string("\n".join(text) + "\n").sole_block()
     small = gemmi.make_small_structure_from_block(block)
-    # Our occupancies are of a full position; gemmi's sum counts one for each operation.
+    # Our occupancies are those of the positions; gemmi's sum runs over all operations of the group.
     small.change_occupancies_to_crystallographic(0.02)
     return small
 
@@ -73,7 +73,7 @@ def assert_f_squared_is_gemmis(a_crystal, result, sample=None):
         abs(calculator.calculate_sf_from_small_structure(structure, hkl)) ** 2
         for hkl in result.hkl[chosen].tolist()
     ]
-    # Relative, but for the nearly absent ones, which are differences of large sums in both.
+    # Relative, except for nearly absent ones, which are differences of large sums in both.
     np.testing.assert_allclose(
         result.f_squared[chosen], theirs, rtol=1e-6, atol=1e-9 * result.f_squared.max()
     )
@@ -92,7 +92,7 @@ def test_f_squared_of_atoms_in_general_positions_is_gemmis(number):
     assert_f_squared_is_gemmis(a_crystal, found(a_crystal, 1.2), sample=40)
 
 
-ANISOTROPIC = {  # site symmetry allows: what is given is the same after each operation of the site
+ANISOTROPIC = {  # allowed by site symmetry: the same after each operation of the site
     "P -1": [[0.010, 0.020, 0.030, 0.004, -0.003, 0.006], [0.02, 0.01, 0.01, 0.001, 0.002, 0.003]],
     "P 1 21/c 1": [
         [0.01, 0.03, 0.02, 0.004, -0.003, 0.006],
@@ -145,7 +145,7 @@ def test_cubic_reflections_are_where_and_as_many_as_arithmetic_says(name):
     result = found(a_crystal, 0.8)
     n = (result.hkl**2).sum(axis=1)
     np.testing.assert_allclose(result.d_angstrom, a / np.sqrt(n), rtol=1e-12)
-    # All hkl of the sphere that the centring and, in silicon, the d glide leave.
+    # All hkl in the sphere that the centring and, in silicon, the d glide do not extinguish.
     reach = int(a / 0.8) + 1
     axis = np.arange(-reach, reach + 1)
     hkl = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Rendered patterns are those of the float64 simulator, which knows nothing of the renderer."""
+"""Rendered patterns against the float64 simulator, which is independent of the renderer."""
 
 import dataclasses
 
@@ -31,7 +31,7 @@ def test_patterns_of_every_preset_are_the_simulators(crystals, name):
 
 
 def test_very_many_reflections_are_put_together_without_harm():
-    """Of a large triclinic cell, ten times what is kept."""
+    """5000 reflections of a large triclinic cell, of which 4096 are kept."""
     random = np.random.default_rng(0)
     count = 5000
     d = np.sort(1.0 + 14.0 * random.uniform(size=count) ** 3)[::-1]
@@ -71,7 +71,7 @@ def test_peaks_are_where_braggs_law_puts_them(strain, zero, displacement):
 
 
 def test_another_wavelength_comes_to_the_grid_as_regrid_brings_it(crystals):
-    """Of wide peaks, which are not widened; the density of each is d2θm times that of the grid."""
+    """For wide peaks, which are not widened: a point has the intensity measured at the same d."""
     coarse = instrument.Instrument(
         "coarse", 1.54, 5.0, 0.05, 2401, u=0.8, v=-0.2, w=0.4, s_over_l=0.02, h_over_l=0.03
     )

@@ -1,9 +1,8 @@
 """Integrated intensities of textbook structures against pymatgen's NDCalculator.
 
-It is right where it is asked for what it computes: one B for each element, unscaled intensities,
-peaks told apart by 2θ. What it does not do, and is allowed for here: a default B (it has none), and
-scattering lengths are its own table's (a different edition, up to 1 % apart for some elements), so
-it is given gemmi's.
+It is correct for what it is asked here: one B for each element, unscaled intensities, peaks told
+apart by 2θ. Two things are allowed for: it has no default B, and its scattering lengths are from a
+table of its own (another edition, up to 1 % off for some elements), so that it is given gemmi's.
 """
 
 import numpy as np

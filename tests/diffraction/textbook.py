@@ -7,14 +7,14 @@ from sgan_jax.crystals.crystal import Crystal
 
 
 def operations(space_group: str | int) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations [m, 3, 3] and translations [m, 3] of a space group, centring included."""
+    """Return rotations [m, 3, 3] and translations [m, 3] of a space group, centring included."""
     group = gemmi.SpaceGroup(space_group)
     seitz = np.array([op.float_seitz() for op in group.operations()])
     return np.rint(seitz[:, :3, :3]).astype(np.int64), seitz[:, :3, 3] % 1.0
 
 
 def crystal(space_group, cell, sites, u_aniso=None, rotations=None, translations=None) -> Crystal:
-    """A crystal from rows of element, x, y, z and, if given, occupancy and B."""
+    """Return a crystal from rows of element, x, y, z and, if given, occupancy and B."""
     if rotations is None:
         rotations, translations = operations(space_group)
     number = gemmi.SpaceGroup(space_group).number
@@ -78,7 +78,7 @@ def textbook(name: str) -> Crystal:
 
 
 def cell_of(group: gemmi.SpaceGroup) -> tuple[float, ...]:
-    """A cell that the operations of a group's setting leave as it is: averaged over them."""
+    """Return a cell compatible with a group's setting: its metric averaged over the operations."""
     cell = gemmi.UnitCell(6.1, 7.3, 8.2, 81.0, 97.0, 104.0)
     orth = np.array(cell.orth.mat.tolist())
     metric = orth.T @ orth
@@ -92,7 +92,7 @@ def cell_of(group: gemmi.SpaceGroup) -> tuple[float, ...]:
 
 
 def general_crystal(group: gemmi.SpaceGroup, seed: int = 0) -> Crystal:
-    """Two atoms in general positions: no reflection is weak by accident of special positions."""
+    """Return two atoms in general positions, so that no reflection is weak by accident."""
     rng = np.random.default_rng([seed, group.number])
     rows = [(element, *rng.random(3), 1.0, b) for element, b in (("O", 0.9), ("Fe", 0.3))]
     return crystal(group.xhm(), cell_of(group), rows)

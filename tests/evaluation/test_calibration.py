@@ -10,7 +10,7 @@ NAMES = ("cubic (F)", "cubic (I)")
 
 
 def made(patterns=200, seed=0):
-    """A model of two classes whose logits are three times too large."""
+    """Return logits, three times too large, and labels of two classes."""
     random = np.random.default_rng(seed)
     honest = np.stack([random.normal(0.0, 1.5, patterns), np.zeros(patterns)], axis=1)
     labels = (random.uniform(size=patterns) > 1.0 / (1.0 + np.exp(-honest[:, 0]))).astype(int)
@@ -88,7 +88,7 @@ def test_first_strong_lines():
 
 
 def test_the_noise_of_a_pattern():
-    """Whatever peaks, slope and unmeasured ranges there are."""
+    """Peaks, a slope and unmeasured ranges do not change it."""
     random = np.random.default_rng(0)
     x = np.arange(3041)
     peaks = sum(np.exp(-(((x - centre) / 5.0) ** 2)) for centre in range(700, 2800, 150))

@@ -1,4 +1,4 @@
-"""Means and deviations calculated by hand; what is missing is said; folders as people have them."""
+"""Means and deviations calculated by hand; what is missing is stated; folders as in practice."""
 
 import csv
 import hashlib
@@ -202,7 +202,7 @@ def test_a_run_evaluated_on_its_way_is_not_finished(tmp_path, step, finished):
 
 
 def test_a_run_of_an_older_program_is_still_finished(tmp_path):
-    """It has fewer settings, and its hash is of those."""
+    """It has fewer settings, and its hash covers only those."""
     write_run(tmp_path / "old", top1=0.5)
     saved = json.loads((tmp_path / "old/config.json").read_text())
     del saved["augment"]

@@ -5,7 +5,7 @@ from sgan_jax.evaluation import conformal
 
 
 def test_sets_by_hand():
-    """Ten patterns: of 80 %, the ⌈11 · 0.8⌉ = 9th score counts, 0.8."""
+    """Ten patterns: for 80 % the ⌈11 · 0.8⌉ = 9th score counts, 0.8."""
     scores = np.arange(10)[::-1] / 10.0
     at_least = conformal.smallest_probability(scores, 0.8)
     assert at_least == pytest.approx(0.2)
@@ -25,7 +25,7 @@ def test_the_best_class_is_in_every_set():
     ("coverage", "least"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99)]
 )
 def test_how_many_patterns_a_coverage_needs(coverage, least):
-    """The n of n + 1 exchangeable scores that the coverage needs must exist: n >= c / (1 - c)."""
+    """The required one of n + 1 exchangeable scores must be among the n: n >= c / (1 - c)."""
     assert conformal.is_enough(least, coverage)
     assert not conformal.is_enough(least - 1, coverage)
     assert conformal.smallest_probability(np.zeros(least - 1), coverage) == 0.0
@@ -41,7 +41,7 @@ def test_a_coverage_that_is_none_is_an_error(coverage):
 
 @pytest.mark.parametrize(("held_out", "coverage"), [(19, 0.8), (50, 0.9), (99, 0.95)])
 def test_exchangeable_patterns_are_covered_as_often_as_asked(held_out, coverage):
-    """⌈(n + 1) c⌉ / (n + 1) of them, whatever the model: this one's probabilities mean nothing."""
+    """The coverage is ⌈(n + 1) c⌉ / (n + 1) for any model: this one's probabilities are random."""
     random = np.random.default_rng(held_out)
     trials, classes = 4000, 30
     covered = 0

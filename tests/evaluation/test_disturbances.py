@@ -1,4 +1,4 @@
-"""Each disturbance against what it is by hand."""
+"""Each disturbance against a calculation by hand."""
 
 import math
 
@@ -67,7 +67,7 @@ def test_what_is_not_measured_is_filled_as_in_training():
 
 @pytest.mark.parametrize(
     ("name", "angle_deg", "error"),
-    # Where D1A's are narrower, what widens them grows over the peak: a little too much of it.
+    # Where D1A's peaks are narrower, the broadening grows across the peak: slightly too much of it.
     [("hb2a", 90.0, 0.02), ("d1a", 35.0, 0.02), ("d1a", 90.0, 0.06)],
 )
 def test_peaks_are_as_wide_as_the_other_instruments_and_never_narrower(name, angle_deg, error):

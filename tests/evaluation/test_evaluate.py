@@ -1,4 +1,4 @@
-"""A trained run, evaluated: every number against the networks applied by hand."""
+"""A trained run, evaluated: every number against the networks applied independently."""
 
 import json
 import zipfile
@@ -78,7 +78,7 @@ def run(request, tmp_path_factory):
     config.train.steps = 6
     config.train.eval_every_steps = 2
     config.optim.learning_rate = 1e-2
-    config.eval.batch_size = 2  # 16 over eight devices, for 18 patterns: the second is padded
+    config.eval.batch_size = 2  # 16 on eight devices, for 18 patterns: the second batch is padded
     config.data.processes = 1
     workdir = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:

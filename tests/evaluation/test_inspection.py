@@ -1,4 +1,4 @@
-"""The page about a data set says what the files beside the patterns say."""
+"""The page about a data set agrees with the files beside its patterns."""
 
 import csv
 import re
@@ -37,7 +37,7 @@ def test_the_page_shows_what_was_built_and_what_was_not(tmp_path):
     assert len(rows) + duplicates == 25
     skipped = re.findall(r"<td>([\w ]+)</td><td class=\"number\">1</td>", page)
     assert sorted(skipped) == ["empty file", "not a CIF"]
-    assert "empty &lt;b&gt;.cif" in page  # a file's name is no markup
+    assert "empty &lt;b&gt;.cif" in page  # file names are escaped
     assert page.count("Pattern of ") == len({row["bravais"] for row in rows})
     assert "http" not in re.sub(r"data:image/svg\+xml;base64,[\w+/=]+", "", page)
 

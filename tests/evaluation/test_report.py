@@ -1,4 +1,4 @@
-"""The page: whole, alone in the world, and with the numbers it was given."""
+"""The page: well formed, self-contained, and with the numbers it was given."""
 
 import html.parser
 import re

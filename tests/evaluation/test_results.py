@@ -1,4 +1,4 @@
-"""The files for other programs, against what such a program would work out by itself."""
+"""The files for other programs, against what such a program would calculate by itself."""
 
 import csv
 import hashlib

@@ -1,4 +1,4 @@
-"""Accuracy over disturbances: of a classifier whose mistakes can be counted by hand."""
+"""Accuracy under disturbances, for a classifier whose mistakes can be counted by hand."""
 
 import json
 
@@ -16,10 +16,10 @@ BIN = 20  # points, 1 degree
 
 
 def sample():
-    """Crystals of one strong line each: half at the middle of a bin, half at its last point."""
+    """Return crystals with one strong line each, in the middle of a bin or at its last point."""
     points = [20 * BIN * n + (BIN // 2 if n % 2 else BIN - 1) for n in range(1, 7)]
     angles = NIST.two_theta_deg[points]
-    # Each the line 001 of a cubic cell of its own size.
+    # Each line is 001 of a cubic cell of its own size.
     crystals = [
         CrystalReflections(
             np.array([d]),
@@ -37,7 +37,7 @@ def sample():
 
 
 def logits(patterns):
-    """Name the bin of the highest point."""
+    """Return logits that name the bin of the highest point."""
     return np.eye(len(NIST.two_theta_deg) // BIN + 1)[np.argmax(patterns, axis=1) // BIN]
 
 

@@ -1,4 +1,4 @@
-"""The study's tables, beside numbers worked out by hand."""
+"""The study's tables against numbers calculated by hand."""
 
 import json
 

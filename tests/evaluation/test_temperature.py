@@ -7,7 +7,7 @@ from sgan_jax.evaluation import temperature
 
 
 def draw_labels(random, probabilities):
-    """Draw one class a row, by inverting the cumulative distribution."""
+    """Draw one class per row, by inverting the cumulative distribution."""
     return (probabilities.cumsum(axis=1) < random.uniform(size=(len(probabilities), 1))).sum(axis=1)
 
 
@@ -42,7 +42,7 @@ def test_calibration_error_by_hand():
 
 
 def test_a_probability_on_the_edge_of_two_bins_belongs_to_the_lower_one():
-    """(1/3, 2/3] holds 2/3: with 0.7 apart, |1 - 2/3| + |0 - 0.7| over two patterns."""
+    """2/3 is in (1/3, 2/3] and 0.7 is not: |1 - 2/3| + |0 - 0.7| over two patterns."""
     probabilities = np.array([[2 / 3, 1 / 3], [0.7, 0.3]])
     found = temperature.expected_calibration_error(probabilities, np.array([0, 1]), bins=3)
     assert found == pytest.approx((1 / 3 + 0.7) / 2)

@@ -1,4 +1,4 @@
-"""Views of a data set: of the patterns that were asked for, as the training shows them."""
+"""Views of a data set: of the requested patterns, as training shows them."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def small(tmp_path_factory):
 
 
 def rows(data):
-    # More than are shown at a time, and not a multiple.
+    # More than are shown at a time, and not a multiple of that.
     return np.random.default_rng(0).integers(len(data.labels), size=300)
 
 
@@ -43,7 +43,7 @@ def test_a_distorted_pattern_is_most_like_the_one_that_was_asked_for(small):
 
 
 def test_rendered_patterns_are_the_stored_ones_where_the_instrument_is_theirs(small, monkeypatch):
-    monkeypatch.setattr(rendered, "OWN_SHARE", 0.25)  # of few groups
+    monkeypatch.setattr(rendered, "OWN_SHARE", 0.25)  # there are few groups
     config, data = small
     config = config.copy_and_resolve_references()
     config.render.on, config.render.reflections = True, 64

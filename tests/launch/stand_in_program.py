@@ -1,8 +1,8 @@
-"""Stands for sgan_jax.main in tests of sweeps: keeps a run's folder as that does, in no time.
+"""Stands in for sgan_jax.main in tests of sweeps: keeps a run's folder as it does, in no time.
 
-A package sgan_jax in the test's working directory holds it, which is where `python -m` looks first;
-all its other modules are the real ones. STEP_SECONDS slows it down; runs whose name FAILS is found
-in end with an error halfway; with DEAF it does not end when it is told to.
+A package sgan_jax in the test's working directory, where `python -m` looks first, holds it; all its
+other modules are the real ones. STEP_SECONDS slows it down; runs whose names match FAILS end with
+an error halfway; with DEAF it does not end when told to.
 """
 
 import json
@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def install(folder: pathlib.Path) -> None:
-    """Make `python -m sgan_jax.main` mean this file where `folder` is the working directory."""
+    """Make `python -m sgan_jax.main` run this file if `folder` is the working directory."""
     package = folder / "sgan_jax"
     package.mkdir()
     (package / "__init__.py").write_text(f"__path__.append({str(ROOT / 'sgan_jax')!r})\n")

@@ -45,7 +45,7 @@ class Stage:
         return process.returncode, out, err
 
     def starts(self, name: str) -> list[int]:
-        """Return after which step each start of a run went on."""
+        """Return the steps after which the starts of a run resumed it."""
         file = self.runs / name / "starts"
         return [int(line) for line in file.read_text().split()] if file.is_file() else []
 

@@ -1,4 +1,4 @@
-"""A Slurm array and a Kubernetes Job, carried out by stand-ins for sbatch, srun and the kubelet."""
+"""A Slurm array and a Kubernetes Job, executed by stand-ins for sbatch, srun and the kubelet."""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ TOOLS = {
 
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
-    """A stage on a cluster."""
+    """Return a stage on a cluster."""
     for folder in ("tools", "out"):
         (tmp_path / folder).mkdir()
     for name, text in TOOLS.items():
@@ -37,7 +37,7 @@ def slurm(tmp_path, monkeypatch):
 
 
 def element(slurm: Stage, index: int, **environment: str) -> subprocess.Popen:
-    """Start an element of the array as Slurm does, the working directory that of sbatch."""
+    """Start an element of the array as Slurm does, in the working directory of sbatch."""
     variables = {
         "SLURM_JOB_ID": str(42 + index),
         "SLURM_ARRAY_JOB_ID": "42",
@@ -86,7 +86,7 @@ def test_an_element_whose_time_is_up_saves_and_is_queued_again(slurm):
     slurm.wait_for(workdir / "metrics.jsonl")
     run = int((workdir / "pid").read_text())
     parent = int(pathlib.Path(f"/proc/{run}/stat").read_text().split()[3])
-    os.kill(run, signal.SIGUSR2)  # Slurm tells all processes of the element
+    os.kill(run, signal.SIGUSR2)  # Slurm signals all processes of the element
     os.kill(parent, signal.SIGUSR2)
     process.wait(timeout=60)
     with pytest.raises(ProcessLookupError):
@@ -124,7 +124,7 @@ def test_a_command_that_fails_fails_the_element():
 
 
 def pods(manifest: dict) -> list[list[str]]:
-    """Return what each pod of an Indexed Job executes, its variables put in as Kubernetes does."""
+    """Return the command of each pod of an Indexed Job, with its variables expanded."""
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
     words = [*container["command"], *container["args"]]
     assert not any("$(" in word.replace("$$", "") for word in words)
@@ -166,7 +166,7 @@ def test_a_sweep_is_written_as_an_indexed_job(tmp_path):
         "Indexed",
     )
     assert (spec["completions"], spec["parallelism"]) == (4, 2)
-    # The API asks for restartPolicy Never with backoffLimitPerIndex and podFailurePolicy.
+    # The API requires restartPolicy Never with backoffLimitPerIndex and podFailurePolicy.
     assert spec["template"]["spec"]["restartPolicy"] == "Never"
     (container,) = spec["template"]["spec"]["containers"]
     assert container["image"] == "here/sgan:1"

@@ -1,4 +1,4 @@
-"""What a record of a sweep's run tells of its training."""
+"""What the record of a run in a sweep says about its training."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_the_last_training_line_and_the_step_that_is_tested(workdir):
         "accuracy": 0.99,
         "loss": 0.1,
         "d_generated": 0.333333,
-        "best_step": 200,  # of equals the first, as its checkpoint
+        "best_step": 200,  # the first of equal ones, as for its checkpoint
         "validation_loss_least": 1.7,
         "validation_loss": 3.1,
         "validation_top1": 0.4,

@@ -1,4 +1,4 @@
-"""The launchers, with programs of the test's own in the place of python, srun and scontrol."""
+"""The launchers, with the test's own programs in place of python, srun and scontrol."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ LAUNCHERS = [
     if path.is_file() and "__pycache__" not in path.parts
 ]
 
-# Stands for `python -m sgan_jax.main ...`: says what it was given; waits to be told to end.
+# Stands in for `python -m sgan_jax.main ...`: reports its arguments; waits to be told to end.
 PROGRAM = """#!/usr/bin/env bash
 [[ $1 == -c ]] && exec python3 "$@"
 seen="gpus=${CUDA_VISIBLE_DEVICES-none} cpus=${JAX_NUM_CPU_DEVICES-none}"
@@ -49,7 +49,7 @@ def test_scripts_are_clean(path):
 
 @pytest.fixture
 def stage(tmp_path):
-    """A folder for what the stand-ins write, and the environment in which they are found."""
+    """Return a folder for the stand-ins' output, and the environment in which they are found."""
     program = tmp_path / "program"
     program.write_text(PROGRAM)
     program.chmod(0o755)
@@ -116,7 +116,7 @@ def test_local_says_how_it_is_used(stage, arguments):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_local_tells_all_processes_to_end_and_waits_for_them(stage, signum):
     out, environment = stage
-    # Tests in the background of a script ignore Ctrl-C, and so would all that they start.
+    # Tests in the background of a script ignore Ctrl-C, as would all that they start.
     command = ["env", "--default-signal=INT", ROOT / "launch/local.sh", "2"]
     launcher = subprocess.Popen(command, env=environment | {"WAIT": "1"})
     deadline = time.monotonic() + 30
@@ -161,7 +161,7 @@ def test_slurm_asks_for_one_process_a_node_and_shows_how_to_ask_for_one_a_gpu():
     assert options["--ntasks-per-node"] == "1"
     (other,) = [line for line in lines if line.startswith("##SBATCH")]
     assert f"--ntasks-per-node={options['--gpus-per-node']} " in other
-    # Slurm reads options until the first line that is no comment.
+    # Slurm reads options up to the first line that is not a comment.
     first_command = next(k for k, line in enumerate(lines) if line and line[0] != "#")
     assert max(k for k, line in enumerate(lines) if line.startswith("#SBATCH")) < first_command
 
@@ -175,7 +175,7 @@ def test_jobset_has_the_fields_of_v1alpha2_and_what_jax_asks_for():
         "coordinator", "managedBy", "ttlSecondsAfterFinished",
     }  # fmt: skip
     assert set(jobset["spec"]["failurePolicy"]) <= {"maxRestarts", "restartStrategy", "rules"}
-    (replicated,) = jobset["spec"]["replicatedJobs"]  # one Job: jax counts its pods alone
+    (replicated,) = jobset["spec"]["replicatedJobs"]  # one Job: jax counts only its pods
     assert set(replicated) <= {"name", "groupName", "template", "replicas", "dependsOn"}
     job = replicated["template"]["spec"]
     # jax._src.clusters.k8s_cluster: JOB_COMPLETION_INDEX is the process, parallelism their number.

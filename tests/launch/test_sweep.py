@@ -1,4 +1,4 @@
-"""launch/sweep.py as its users start it, with a stand-in for the program that it runs."""
+"""launch/sweep.py as users start it, with a stand-in for the program that it runs."""
 
 import csv
 import json
@@ -39,7 +39,7 @@ def test_a_failing_run_stops_no_other_and_is_tried_again_from_where_it_was(stage
     assert status == 1
     assert "p10_1: FAILED, status 1; error: loss is not finite" in err
     assert "1 of 4 runs failed: p10_1; the same command tries them again" in err
-    assert "50.0 (1 of 2)" in out  # of the labelled 10 %
+    assert "50.0 (1 of 2)" in out  # for 10 % labelled
     assert "55.0 ± 7.1 (2)" in out
     status, out, _ = stage.run("four.py")
     assert (status, out.count("55.0 ± 7.1 (2)")) == (0, 2)
@@ -60,7 +60,7 @@ def test_a_signal_reaches_the_runs_which_save_and_the_same_command_goes_on(stage
         stage.wait_for(stage.runs / name / "metrics.jsonl")
     process.send_signal(signum)
     time.sleep(0.3)
-    process.send_signal(signum)  # as `uv run` does: the same order, a second time
+    process.send_signal(signum)  # as `uv run` does: the same signal a second time
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "stopped; the same command goes on" in err

@@ -1,4 +1,4 @@
-"""What a sweep file may say, and that a run's command line means the run's configuration."""
+"""What a sweep file may contain, and that a run's command line gives the run's configuration."""
 
 import pathlib
 import sys
@@ -11,7 +11,7 @@ from sgan_jax import config as configuration
 from sgan_jax.sweeps import here, sweep_file
 
 ROOT = pathlib.Path(__file__).parents[2]
-# ml_collections loads config files by a function that Python means to remove.
+# ml_collections loads config files with a function that Python is going to remove.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module")
 DEMO = f"{ROOT}/configs/demo.py"
 

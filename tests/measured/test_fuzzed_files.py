@@ -1,4 +1,4 @@
-"""Damaged files: an error that names the file, or a pattern without anything the file lacks."""
+"""Damaged files give an error that names the file, or a pattern with nothing the file lacks."""
 
 import pathlib
 import re
@@ -36,7 +36,7 @@ NASTY = (
 
 
 def read(content: bytes, file_format: str = ""):
-    """Return the patterns, or the error; anything but these two fails."""
+    """Return the patterns, none for a PatternError, which must name the file; else fail."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "fuzzed.dat"
         path.write_bytes(content)
@@ -168,5 +168,5 @@ def test_damaged_parameter_files_are_errors(content):
     ids=range(13),
 )
 def test_long_lines_and_promises_do_not_hang(content):
-    # A hang would be the time limit of the test run; nothing is said of how fast it is.
+    # A hang would run into the time limit of the test run; speed is not tested.
     assert read(content) == []

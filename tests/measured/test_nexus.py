@@ -13,7 +13,7 @@ COUNTS = 50 + np.arange(100) % 17
 
 
 def monopd(probe="neutron", units="degree", wavelength=1.909, angles=ANGLES) -> bytes:
-    """Write the groups and fields that nexusformat.org lists for NXmonopd."""
+    """Return a file with the groups and fields that nexusformat.org lists for NXmonopd."""
     content = io.BytesIO()
     with h5py.File(content, "w") as root:
 

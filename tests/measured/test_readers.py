@@ -72,12 +72,12 @@ def test_detector_banks_are_laid_side_by_side(lines, spacing, write):
     (found,) = readers.read_patterns(write(lines))
     assert found.radiation == "neutron" and found.title == "a garnet"
     if spacing:
-        # 32 detectors 5° apart, at 3.00 and 3.05; detector n counts 10 n at both.
+        # 32 detectors 5° apart, from 3.00 and from 3.05; detector n counts 10 n at both.
         expected = np.sort(np.concatenate([3.0 + 5.0 * np.arange(32), 3.05 + 5.0 * np.arange(32)]))
         np.testing.assert_allclose(found.two_theta_deg, expected, atol=1e-9)
         np.testing.assert_allclose(found.intensity, np.repeat(10.0 * np.arange(1, 33), 2))
     else:
-        # 10 n counts while the monitor counts 1000, then 3000: scaled to the mean monitor, 2000.
+        # 10 n counts while the monitor counts 1000, then 3000; scaled to the mean monitor, 2000.
         assert len(found.two_theta_deg) == 88
         assert found.two_theta_deg[0] == pytest.approx(8.0)
         np.testing.assert_allclose(found.intensity[:2], [10.0 * 2.0, 10.0 * 2.0 / 3.0])
@@ -97,7 +97,7 @@ def test_several_banks_are_several_patterns_and_one_must_be_named(write):
 
 
 def test_a_given_format_outranks_the_content(write):
-    # A range and counts that are also 40 rows of three columns.
+    # A range, then counts: FullProf's format, but not columns.
     path = write(["10.0 0.25 19.75 title", *(f"{y}" for y in COUNTS)])
     assert readers.read_patterns(path)[0].format == "fullprof"
     with pytest.raises(PatternError, match="no rows of 2θ and intensity"):
@@ -233,7 +233,7 @@ def test_every_measured_file_is_read_as_its_index_says(shared_dir):
         instrument = folder / parameters[0] if parameters else None
         (found,) = readers.read_patterns(path, instrument=instrument)
         x = found.two_theta_deg
-        if "XYDATA" in entry["original_format"]:  # the index leaves the beam stop out: 5 to 150°
+        if "XYDATA" in entry["original_format"]:  # the index omits the beam stop: 5 to 150°
             x = x[(x > 5.0) & (x < 150.0)]
         assert (x[0], x[-1]) == pytest.approx(
             (entry["two_theta_min"], entry["two_theta_max"]), abs=1e-6

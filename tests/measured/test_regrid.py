@@ -27,7 +27,7 @@ FEW_F = np.array([1.0, 3.0, 2.0, 4.0, 2.5, 3.5, 3.0])
 
 
 def measure(d, f, instrument, rng=None, zero_deg=0.0):
-    """Return the pattern that an instrument would count, on a curved background."""
+    """Return the pattern that an instrument would measure, with a curved background if `rng`."""
     x = instrument.two_theta_deg
     y = profile.intensity_pattern(d, f, instrument) * HIGHEST
     if rng is not None:
@@ -64,7 +64,7 @@ def test_peaks_stand_where_bragg_has_them(name, zero_deg):
 
 @pytest.mark.parametrize("name", ["bt1_cu311", "d1a", "3t2"])
 def test_areas_are_those_of_the_model_instrument(name):
-    """The Lorentz factors and the stretching of the axis: (λm/λ)³, a constant, at every d."""
+    """Lorentz factors and the stretching of the axis combine to (λm/λ)³, the same at every d."""
     found = regrid.to_model_grid(measure(FEW_D, FEW_F, PRESETS[name]), MODEL)
     expected = profile.intensity_pattern(FEW_D, FEW_F, MODEL)
 
@@ -73,7 +73,7 @@ def test_areas_are_those_of_the_model_instrument(name):
         return np.array([pattern[np.abs(grid - two_theta(d)) < 2.5].sum() for d in FEW_D])
 
     ratio = areas(found.intensity) / areas(expected)
-    # The background's curve takes up to 1 % of a peak with it, tails beyond 2.5° another.
+    # The background takes up to 1 % of a peak with it, tails beyond 2.5° another 1 %.
     np.testing.assert_allclose(ratio / np.median(ratio), 1.0, atol=0.03)
 
 
@@ -84,11 +84,11 @@ def test_noisy_measurements_look_like_the_direct_simulation(name, seed):
     d, f = orthorhombic_reflections(rng)
     found = regrid.to_model_grid(measure(d, f, PRESETS[name], rng), MODEL)
     expected = np.where(found.inside, profile.intensity_pattern(d, f, MODEL), MISSING)
-    # Below 50° all these have wider peaks than the model, which stay: compared is what remains
-    # when both are blurred to 0.8°. 1.5 % of counting noise and of background leave this.
+    # Below 50° peaks are wider on all of these than on the model, and stay so: both patterns are
+    # blurred to 0.8° to be compared. 1.5 % of counting noise and background remain.
     expected, seen = blurred(expected), blurred(found.intensity)
     assert cosine(seen, expected) > 0.99
-    # 0.3° off is a resemblance that any two patterns of the crystal have.
+    # Shifted by 0.3°, they only have the similarity that any two patterns of the crystal have.
     assert cosine(seen, np.roll(expected, 6)) < cosine(seen, expected) - 0.02
 
 
@@ -98,7 +98,7 @@ def test_the_same_instrument_gives_the_same_pattern():
     found = regrid.to_model_grid(measure(d, f, PRESETS["bt1_ge311"], rng), MODEL)
     expected = profile.intensity_pattern(d, f, MODEL)
     assert cosine(found.intensity, expected) > 0.99  # 0.6 % of noise at each of 3041 points
-    assert np.abs(found.intensity - expected).max() < 0.06  # four deviations of 1.5 % noise
+    assert np.abs(found.intensity - expected).max() < 0.06  # four standard deviations, of 1.5 %
 
 
 def blurred(pattern):
@@ -142,7 +142,7 @@ def test_the_mask_ends_where_the_measurement_does():
     instrument = dataclasses.replace(PRESETS["hb2a"], two_theta_start_deg=8.0, points=2200)
     found = regrid.to_model_grid(measure(FEW_D, FEW_F, instrument), MODEL)
     inside = MODEL.two_theta_deg[found.inside]
-    # λ/2d is common: sin θ of the model over sin θ measured is the ratio of the wavelengths.
+    # λ/2d = sin θ: the model's sin θ over the measured one is the ratio of the wavelengths.
     ratio = 2.079 / 2.406
     first, last = (
         2 * np.degrees(np.arcsin(np.sin(np.radians(end / 2)) * ratio))
@@ -196,7 +196,7 @@ def test_background_is_found_under_peaks_and_noise():
     truth = 800.0 + 500.0 * np.exp(-x / 20.0) + 200.0 * np.cos(np.radians(x))
     counts = rng.poisson(profile.intensity_pattern(d, f, instrument) * HIGHEST + truth)
     found = background.background(x, counts.astype(float))
-    # Beyond 120° the peaks overlap without gaps and nobody can tell.
+    # Beyond 120° the peaks overlap without gaps, so that the background cannot be told.
     assert np.abs(found - truth)[x < 120].max() < 0.02 * HIGHEST
 
 
@@ -228,7 +228,7 @@ def test_widths_are_those_of_the_instrument(name):
 
 
 def test_every_measured_file_gives_peaks_where_its_cell_has_them(shared_dir):
-    """At the stated cell the highest peak is a reflection's; magnetic cells are larger."""
+    """The highest peak is a reflection of the stated cell; magnetic cells are larger: skipped."""
     import json
 
     from sgan_jax.crystals import sites

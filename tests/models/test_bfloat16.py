@@ -1,4 +1,4 @@
-"""bfloat16: convolutions and activations in it, everything that is kept or summed in float32.
+"""bfloat16: used by convolutions and activations; all that is kept or summed is float32.
 
 The networks are the real ones with fewer layers, so that they compile in seconds.
 """
@@ -15,7 +15,7 @@ import pytest
 from sgan_jax.models import generator, losses, resnet
 
 POINTS, CLASSES, BATCH = 150, 5, 8
-ROUNDING = 2.0**-9  # relative, of a number to the next bfloat16, at most
+ROUNDING = 2.0**-9  # the largest relative error of rounding to bfloat16
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def few_layers(monkeypatch):
 
 
 def of_discriminator(dtype, stem_pool):
-    """The objective of the parameters, and the parameters, which do not depend on the type."""
+    """Return an objective of the parameters, and these, which do not depend on `dtype`."""
     model = resnet.ResNet1D(CLASSES, stem_pool=stem_pool, dropout=0.1, dtype=dtype)
     x = jax.random.uniform(jax.random.key(0), (BATCH, POINTS)) ** 4
     labels = jnp.arange(BATCH) % CLASSES
@@ -65,7 +65,7 @@ def flat(tree):
 
 
 def shaken(params):
-    """Parameters off by as much as rounding them may do."""
+    """Return the parameters, perturbed by up to their rounding error."""
     rng = np.random.default_rng(0)
     return jax.tree.map(
         lambda a: a * (1 + ROUNDING * rng.uniform(-1, 1, a.shape)).astype(np.float32), params
@@ -74,7 +74,7 @@ def shaken(params):
 
 @functools.cache
 def compiled(network, dtype, stem_pool):
-    """Loss and gradient as a function of the parameters, compiled in a hurry; the parameters."""
+    """Return the compiled loss and gradient, quickly compiled rather than fast, and parameters."""
     objective, params = network(dtype, stem_pool)
     hurry = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
     function = jax.jit(jax.value_and_grad(objective), compiler_options=hurry)
@@ -85,13 +85,13 @@ def compiled(network, dtype, stem_pool):
     ("network", "stem_pool"), [(of_discriminator, False), (of_generator, None)]
 )
 def test_gradients_are_as_far_from_float32_as_rounding_explains(network, stem_pool, monkeypatch):
-    # A max pool whose two largest differ by less than a rounding sends its gradient elsewhere,
-    # which is no error of either and as large as chance makes it; so here a mean is in its place.
+    # A max pool whose two largest inputs differ by less than rounding sends its gradient elsewhere,
+    # which is an error of neither type and of random size; so a mean replaces it here.
     with_mean = types.SimpleNamespace(**{**vars(jnp), "max": jnp.mean})
     monkeypatch.setattr(resnet, "jnp", with_mean)
     compiled.cache_clear()
-    # What is allowed is measured: float32 itself, with parameters that are off by a rounding; ten
-    # roundings follow one another in these networks.
+    # The tolerance is measured: float32 with parameters that are off by a rounding; ten roundings
+    # follow one another in these networks.
     of_float32, params = compiled(network, "float32", stem_pool)
     (loss, gradients), (_, near_gradients) = of_float32(params), of_float32(shaken(params))
     found_loss, found = compiled(network, "bfloat16", stem_pool)[0](params)

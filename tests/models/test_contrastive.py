@@ -11,7 +11,7 @@ def unit(rng, count):
 
 
 def test_loss_is_the_papers_sum_over_all_other_views():
-    """Equation 1 of Chen et al. 2020, summed by hand."""
+    """Equation 1 of Chen et al. 2020, summed term by term."""
     views = unit(np.random.default_rng(0), 6)  # views 0..2 and their partners 3..5
     itself, partner = np.arange(6), np.array([3, 4, 5, 0, 1, 2])
     expected = []

@@ -46,7 +46,7 @@ def test_convolution(length, taps, stride):
 
 
 def test_convolution_inside_a_loop():
-    """Where XLA's own gradients would be slow on CPU; those of the library outside."""
+    """XLA's gradients are slow on CPU inside a loop; the reference takes them outside it."""
     x, kernel = normal(0, 3, 2, 20, 3), normal(1, 5, 3, 4)
     assert_same_values_and_gradients(
         lambda x, k: lax.map(lambda part: convolution.conv(part, k, padding=1), x),

@@ -61,7 +61,7 @@ def test_layer_norm(gelu):
 
 
 def test_layer_norm_of_a_nearly_constant_row_keeps_its_digits():
-    # Far from zero, mean(x²) - mean(x)² would leave nothing of float32.
+    # Far from zero, mean(x²) - mean(x)² would lose all digits of float32.
     deviation = jnp.array([[1.0, -1.0, 1.0, -1.0]], jnp.float32)
     one, zero = jnp.ones(4, jnp.float32), jnp.zeros(4, jnp.float32)
     y = layer_norm.layer_norm(1000 + deviation, one, zero, False)

@@ -26,7 +26,7 @@ def test_released_variant_has_the_published_parameter_count(classes, parameters)
 
 
 def test_paper_variant_drops_the_second_head_and_the_second_blocks_projections():
-    # 641 071 less a 64 + 1 head and, a stage, C² + 2 C of the 1x1 convolution and its LayerNorm.
+    # 641 071 minus the head (64 + 1) and, per stage, a 1x1 convolution and LayerNorm (C² + 2 C).
     expected = 641_071 - 65 - sum(c * c + 2 * c for c in (32, 64, 64, 64))
     assert count(shapes_of_parameters(resnet.ResNet1D(14))) == expected
 
@@ -82,7 +82,7 @@ def test_examples_do_not_see_each_other():
 
 
 def plain_classifier(params, x, *, stem_pool, projection_shortcuts):
-    """DESIGN.md section 3 line by line, without dropout."""
+    """Return the logits from the plain formulas of the paper's network, without dropout."""
 
     def conv(x, kernel, stride, padding):
         numbers = ("NWC", "WIO", "NWC")
@@ -124,10 +124,10 @@ def plain_classifier(params, x, *, stem_pool, projection_shortcuts):
 )
 def test_network_and_its_gradients_are_those_of_the_plain_formulas(variant):
     model = resnet.ResNet1D(5, **variant)
-    x = jax.random.uniform(jax.random.key(0), (3, 3041))  # of odd number: the stem in three parts
+    x = jax.random.uniform(jax.random.key(0), (3, 3041))  # an odd number: the stem in three parts
     labels = jnp.arange(3)
     params = model.init(jax.random.key(1), x, train=False)["params"]
-    # Scales and biases off their initial ones and zeros.
+    # Move scales and biases away from their initial ones and zeros.
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(2), len(leaves))
     leaves = [p + 0.02 * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]

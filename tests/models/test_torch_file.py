@@ -16,7 +16,7 @@ from sgan_jax.models.torch_file import TorchFileError, read_torch_file
 
 
 class Call:
-    """Pickles as a call of a function, as an attacker writes it."""
+    """Pickles as a function call, as an attacker would write it."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -41,7 +41,7 @@ def legacy(data: bytes) -> bytes:
 
 
 def one_tensor(shape, strides, elements, offset=0, storage="FloatStorage", key="0") -> bytes:
-    """The opcodes of a tensor, by hand: protocol 2, a call of _rebuild_tensor_v2."""
+    """Return the opcodes of a tensor, by hand: protocol 2, a call of _rebuild_tensor_v2."""
 
     def integer(value):
         return b"J" + struct.pack("<i", value)

@@ -1,4 +1,4 @@
-"""The released network: its weights by name, and logits that are those of torch."""
+"""The released network: its weights, found by name, and the logits of torch."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +9,7 @@ from sgan_jax.models.torch_file import TorchFileError, read_torch_file
 
 
 def released_network(torch, classes):
-    """The released ResnetClassifier by the issue's names, from torch's own layers."""
+    """Return the released ResnetClassifier in torch's own layers, with the names that it uses."""
     nn = torch.nn
 
     class Layer(nn.Module):
@@ -61,7 +61,7 @@ def released_network(torch, classes):
             return self.classifier(features), self.adv(features)[:, 0]
 
     network = Classifier().eval()
-    with torch.no_grad():  # off the initial ones and zeros of the norms
+    with torch.no_grad():  # away from the initial ones and zeros of the norms
         for parameter in network.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
     return network
@@ -74,7 +74,7 @@ def test_logits_are_those_of_torch(classes, precision, new_layout, tmp_path):
     torch = pytest.importorskip("torch")
     torch.manual_seed(classes)
     supervised, sgan = (released_network(torch, classes) for _ in range(2))
-    for network in (supervised, sgan):  # both programs then compute with the same numbers
+    for network in (supervised, sgan):  # so that both programs compute with the same numbers
         network.to(getattr(torch, precision)).float()
     assert sum(p.numel() for p in sgan.parameters()) == {14: 641_071, 144: 649_521}[classes]
     states = {

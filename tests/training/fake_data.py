@@ -40,7 +40,7 @@ def load_data(config) -> experiment.Data:
 
 
 class SmallDiscriminator(nn.Module):
-    """Compiles at once; drops out, so that it needs keys."""
+    """Compiles quickly; has dropout, so that it needs keys."""
 
     classes: int
 
@@ -54,14 +54,14 @@ class SmallDiscriminator(nn.Module):
 
 
 class SmallGenerator(nn.Module):
-    """Has running statistics, as the real one."""
+    """Has running statistics, like the real one."""
 
     points: int = 3041
 
     @nn.compact
     def __call__(self, z, *, train):
         x = nn.BatchNorm(use_running_average=not train, axis_name=state.AXIS)(
-            nn.Dense(8, use_bias=False)(z)  # BatchNorm takes a bias away: its gradient is noise
+            nn.Dense(8, use_bias=False)(z)  # BatchNorm removes a bias, whose gradient is noise
         )
         return jax.nn.sigmoid(nn.Dense(self.points)(x))
 

@@ -1,7 +1,7 @@
-"""Train a small run in a process of its own: python program.py WORKDIR METHOD [flags].
+"""Train a small run in its own process: python program.py WORKDIR METHOD [flags].
 
-Flags as the program's own: --coordinator=HOST:PORT --process_id=N --num_processes=N; and
---pause=SECONDS before each step. How many CPU devices there are is in JAX_NUM_CPU_DEVICES.
+The flags are the program's own --coordinator=HOST:PORT --process_id=N --num_processes=N, and
+--pause=SECONDS before each step. JAX_NUM_CPU_DEVICES is the number of CPU devices.
 """
 
 import pathlib
@@ -23,7 +23,7 @@ def main(workdir: str, method: str, *options: str) -> None:
     jax.config.update("jax_platforms", "cpu")
     given = dict(option.removeprefix("--").split("=") for option in options)
     number = {name: int(given[name]) for name in ("process_id", "num_processes") if name in given}
-    hosts.HEARTBEAT_TIMEOUT_SECONDS = 15  # a minute, which a test need not wait
+    hosts.HEARTBEAT_TIMEOUT_SECONDS = 15  # instead of a minute, too long for a test
     hosts.start(given.get("coordinator"), **number)
     config = configuration.base("bl", 50, method)
     config.train.batch_size = 1

@@ -44,7 +44,7 @@ def no_augment(key, patterns):
 
 
 def known_noise(key, patterns, most):
-    """Return patterns with the noise whose every draw is the most."""
+    """Return patterns with noise that has its highest value at every point."""
     return patterns + most
 
 
@@ -54,7 +54,7 @@ class Examples(NamedTuple):
 
 
 def resident(examples, devices):
-    """Put all of them on every device, as both parts: positions are then indices of examples."""
+    """Put all examples on every device, as both parts: positions are then indices of examples."""
 
     def everywhere(array):
         where = jax.local_devices()[:devices]
@@ -66,7 +66,7 @@ def resident(examples, devices):
 
 
 def patterns_and_labels(count, seed=0):
-    """Patterns whose class is where their highest third is."""
+    """Return patterns whose class is the third in which they are highest."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(CLASSES, size=count).astype(np.int32)
     centre = (labels[:, None] + 0.5) * POINTS / CLASSES
@@ -83,7 +83,7 @@ def indices(devices, steps, batch, count, seed=0, parts=("labelled", "unlabelled
 
 
 def run(step, state, data, index_arrays, devices):
-    """Make one call on the first devices; return the state and the metrics, on them."""
+    """Make one call on the first devices; return the state and the metrics, on these."""
     where = jax.local_devices()[:devices]
     call = parallel.make_parallel_step(step)
     return call(parallel.replicate(state, where), resident(data, devices), index_arrays)

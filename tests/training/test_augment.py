@@ -22,7 +22,7 @@ FIELDS = [field.name for field in dataclasses.fields(ALL)]
 
 
 def patterns():
-    """Peaks; weaker peaks; nothing; a background without a peak."""
+    """Return peaks; weaker peaks; nothing; a background without a peak."""
     centres = np.array([40.0, 55.0, 90.0, 120.0])
     peaks = np.exp(-(((TWO_THETA_DEG[:, None] - centres) / 0.15) ** 2)).sum(axis=1)
     rows = np.stack([peaks, 0.3 * peaks[::-1], 0 * peaks, np.full_like(peaks, 0.5)])

@@ -43,7 +43,7 @@ def test_average_is_the_weighted_sum_of_the_steps(make):
     np.testing.assert_allclose(now.average["hidden"]["kernel"], expected, rtol=1e-5)
     assert abs(expected - path[2]).max() > 1e-3
     stand_ins.assert_trees_equal(state.evaluated_params(now), now.average)
-    # The training itself is not changed.
+    # Training itself is not changed.
     three = {part: np.tile(array, (1, 3, 1)) for part, array in index.items()}
     plain, _ = stand_ins.run(step, created.replace(average=None), data, three, 2)
     stand_ins.assert_trees_close(plain.params, now.params, rtol=1e-4, atol=1e-6)

@@ -1,4 +1,4 @@
-"""What eight devices are told to do, read from the compiled program; and the same for CUDA."""
+"""What eight devices execute, read from the compiled program; and the same for CUDA."""
 
 import functools
 import re
@@ -15,7 +15,7 @@ from sgan_jax.training import parallel, steps
 
 # Elements; BatchNorm of the generator sends 64, the gradients of a network 92 000 or more.
 SMALL = 1000
-# How many numbers of metrics travel with each message of gradients.
+# The numbers of metrics that travel with each message of gradients.
 METRICS = {"supervised": (3,), "sgan": (7,), "released": (2, 3, 4)}
 
 
@@ -31,14 +31,14 @@ def lowered(method):
     scope="module", params=["supervised", "sgan", pytest.param("released", marks=pytest.mark.slow)]
 )
 def compiled(request):
-    """The program of eight devices; its machine code, which nobody runs, is made in a hurry."""
+    """Compile the program of eight devices, which nobody runs, with little optimisation."""
     call, arguments = lowered(request.param)
     hurry = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
     return request.param, arguments[0], call.lower(*arguments).compile(compiler_options=hurry)
 
 
 def messages(method, shapes):
-    """The elements of each message that a step's updates need: gradients and metrics."""
+    """Return the elements of each message that a step's updates need: gradients and metrics."""
     if method == "supervised":
         gradients = (shapes.params,)
     elif method == "sgan":
@@ -53,7 +53,7 @@ def test_one_message_of_gradients_an_update(compiled):
     method, shapes, program = compiled
     sizes = elements(program.as_text(), "all-reduce")
     assert sorted(size for size in sizes if size > SMALL) == messages(method, shapes)
-    # Eight BatchNorms: two numbers a channel from each device forward, two backward.
+    # Eight BatchNorms: two numbers per channel from each device forward, two backward.
     layers, channels = (0, 0) if method == "supervised" else (len(generator.HIDDEN), 32)
     assert [size for size in sizes if size <= SMALL] == layers * [2 * channels]
     gathered = elements(program.as_text(), "all-gather")
@@ -101,7 +101,7 @@ def test_evaluation_is_lowered_for_cuda():
 
 
 def elements(text, operation):
-    """The elements that each collective of a kind leaves on a device, from a compiled program."""
+    """Return the elements of each collective of a kind on a device, from a compiled program."""
     sizes = []
     for line in text.splitlines():
         if match := re.search(rf"= (.*?) {operation}(-start)?\(", line):

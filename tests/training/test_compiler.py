@@ -8,7 +8,7 @@ from sgan_jax.training import compiler
 
 @pytest.fixture
 def gpus(monkeypatch):
-    """A machine with jax's plugin for CUDA."""
+    """Pretend that jax's plugin for CUDA is installed."""
     monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda name: name)
 
 
@@ -43,7 +43,7 @@ def test_no_flags_on_cpu(gpus, monkeypatch):
 
 @pytest.fixture
 def events():
-    """What jax says it does."""
+    """Yield the names of the events that jax reports."""
     names = []
 
     def listen(name, **_):
@@ -56,7 +56,7 @@ def events():
 
 @pytest.fixture
 def no_programs_kept():
-    """Jax as it was before and after: nothing kept, however fast it compiles."""
+    """Start without a compilation cache and least compile time; restore the settings afterwards."""
     names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
     before = {name: getattr(jax.config, name) for name in names}
     compilation_cache.reset_cache()

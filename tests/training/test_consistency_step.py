@@ -21,7 +21,7 @@ OPTIONS = consistency_step.Consistency(
     fairness_weight=0.3,
     distribution_alignment=True,
 )
-KNOWN = (0.36, 0.33, 0.31)  # the mean prediction until now
+KNOWN = (0.36, 0.33, 0.31)  # the mean prediction so far
 PRIOR = np.array([0.3, 0.3, 0.4], np.float32)
 
 
@@ -123,7 +123,7 @@ def test_one_device_equals_eight():
 
 
 def test_nothing_unlabelled_counts_where_no_prediction_is_sure_enough():
-    """FixMatch with a threshold of 1, without the rest, is supervised training."""
+    """FixMatch with a threshold of 1 and nothing else is supervised training."""
     fixed = dataclasses.replace(OPTIONS, thresholds="fixed", confidence=1.0, fairness_weight=0.0)
     data = stand_ins.patterns_and_labels(COUNT)
     index = indices(1, 1, 4, 8)

@@ -13,7 +13,7 @@ PROJECTOR = contrastive.Projector(hidden=6, features=4)
 
 
 def shifted(key, patterns):
-    """A view that depends on the key, and on nothing that differs between devices."""
+    """Return the patterns: a view without noise, the same on all devices."""
     return patterns
 
 
@@ -92,7 +92,7 @@ def test_two_views_of_a_pattern_become_alike_and_others_apart():
     data = stand_ins.patterns_and_labels(COUNT)
     after, sums = stand_ins.run(step, created, data, stand_ins.indices(2, 100, 6, COUNT), 2)
     assert sums["contrastive_loss"][-10:].mean() < 0.8 * sums["contrastive_loss"][:5].mean()
-    # Without a weight of the labelled ones the class head stays where it was.
+    # With no weight on the labelled patterns the class head does not move.
     stand_ins.assert_trees_equal(after.params["class_head"], created.params["class_head"])
 
 

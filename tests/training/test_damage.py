@@ -1,4 +1,4 @@
-"""Checkpoints that a disk, a kill or a user has done something to."""
+"""Checkpoints damaged by a disk, a kill or a user."""
 
 import logging
 import re
@@ -12,12 +12,12 @@ from full_disk import small_disk
 
 from sgan_jax.training import checkpoint, workdir
 
-# One array cannot be read or written; orbax no longer waits for the others, whose ends find none.
+# If one array fails, orbax no longer waits for the others, whose errors then go unheard.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning"
 )
 
-SIZE = 20_000  # numbers of a state
+SIZE = 20_000  # numbers in a state
 
 
 def state(step, size=SIZE):
@@ -76,7 +76,7 @@ def files_of(folder):
 def test_each_damaged_file_is_without_effect_or_named_and_the_one_before_is_used(
     run, sound, kind, damage, caplog
 ):
-    """Orbax writes files that nothing reads, too; damage to those is none."""
+    """Orbax also writes files that nothing reads; damage to those has no effect."""
     caplog.set_level(logging.WARNING)
     keep = {"keep": 2} if kind is checkpoint.latest else {}
     folder = run / "checkpoints" / kind.__name__
@@ -102,7 +102,7 @@ def test_each_damaged_file_is_without_effect_or_named_and_the_one_before_is_used
 
 @pytest.mark.parametrize("item", ["state", "notes"])
 def test_every_bit_of_the_content_counts(run, item):
-    """The arrays themselves, not only the files' format: numbers that differ are refused."""
+    """The checksum covers the arrays, not only the files' format: other numbers are refused."""
     with checkpoint.latest(run, keep=2) as latest:
         other = state(9)
         other["params"]["kernel"][SIZE // 2] += np.float32(1e-6)
@@ -110,7 +110,7 @@ def test_every_bit_of_the_content_counts(run, item):
     with checkpoint.latest(run, keep=2) as latest:
         latest.save(12, state(9), notes(9))
     folder = run / "checkpoints/latest"
-    # A whole item of another checkpoint: all of orbax's own checks are content.
+    # A whole item of another checkpoint passes all of orbax's own checks.
     shutil.rmtree(folder / "12" / item)
     shutil.copytree(folder / "9" / item, folder / "12" / item)
     with checkpoint.latest(run, keep=2) as latest:
@@ -118,7 +118,7 @@ def test_every_bit_of_the_content_counts(run, item):
 
 
 def test_what_is_damaged_is_set_aside_before_the_next_save(run):
-    """It would count as the newest: the next would not be saved, or be the first to go."""
+    """It would count as the newest: the next would not be saved, or would be the first to go."""
     truncate(max(files_of(run / "checkpoints/latest/6"), key=lambda path: path.stat().st_size))
     with checkpoint.latest(run, keep=2) as latest:
         assert latest.restore(state(0)).step == 3

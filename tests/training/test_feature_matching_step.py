@@ -23,7 +23,7 @@ def make(txs=None, noise=0.0):
 
 @pytest.fixture
 def fixed_latents(monkeypatch):
-    """The latents of a global batch of 8, however many devices share it."""
+    """Fix the latents of a global batch of 8, however many devices share it."""
     table = np.random.default_rng(5).normal(size=(8, LATENT)).astype(np.float32)
 
     def draw(key, size, latent):
@@ -83,7 +83,7 @@ def test_step_descends_the_distance_of_mean_features_and_eq_3(fixed_latents, mon
 
 
 def test_one_device_equals_eight(fixed_latents):
-    """The means are those of all devices' patterns: one a device would make another distance."""
+    """The means are over all devices: means per device would give another distance."""
     step, created = make()
     data = stand_ins.patterns_and_labels(COUNT)
     whole = stand_ins.indices(1, 2, 8, COUNT)

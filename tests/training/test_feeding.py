@@ -1,4 +1,4 @@
-"""Patterns that lie on the devices and patterns read from disk: the same batches, the same run."""
+"""Patterns on the devices and patterns read from disk give the same batches and the same run."""
 
 import time
 
@@ -12,7 +12,7 @@ from sgan_jax.training import experiment, feeding, parallel, train
 
 
 class Disk:
-    """An array that notes which rows were asked for."""
+    """An array that records which rows were read."""
 
     def __init__(self, patterns):
         self.patterns, self.shape, self.rows = patterns, patterns.shape, []
@@ -39,7 +39,7 @@ def make_feed(data, device_bytes, total_steps=9):
 
 
 def gathered(feed, first_step, steps):
-    """Return the batches that the devices make of a feed's answer, [devices, steps, batch, ...]."""
+    """Return the batches that the devices make of a feed, [devices, steps, batch, ...]."""
     given, positions = feed.training(first_step, steps)
     batch = jax.vmap(parallel.gather_batch)(jax.device_get(given), positions)
     return jax.device_get(batch)
@@ -48,7 +48,7 @@ def gathered(feed, first_step, steps):
 def test_both_ways_give_the_same_batches(data):
     resident, streamed = make_feed(data, 10**9), make_feed(data, 1)
     assert isinstance(resident, feeding.Resident) and isinstance(streamed, feeding.Streamed)
-    for call in ((0, 2), (2, 2), (4, 3), (7, 2), (1, 1)):  # also what was not foreseen
+    for call in ((0, 2), (2, 2), (4, 3), (7, 2), (1, 1)):  # also calls that were not foreseen
         expected, got = gathered(resident, *call), gathered(streamed, *call)
         jax.tree.map(np.testing.assert_array_equal, got, expected)
         assert got["labelled"].shape == (8, call[1], 1, 3041)
@@ -107,7 +107,7 @@ def test_both_ways_train_the_same_parameters_bit_for_bit(tmp_path, monkeypatch, 
 
 
 def test_what_a_device_holds_decides(data, monkeypatch):
-    # Eight devices share each part; of the unlabelled one, each takes two at a time.
+    # Eight devices share each part; of the unlabelled part, each takes two at a time.
     parts = {name: len(part) for name, part in data.split._asdict().items()}
     assert parts["validation"] <= 8
     a_device = -(-parts["labelled"] // 8) + 2 * -(-parts["unlabelled"] // 16) + 1

@@ -1,4 +1,4 @@
-"""One run on several hosts: processes of this machine, which talk over the loopback (gloo)."""
+"""One run on several hosts: processes on this machine, which talk over the loopback (gloo)."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def finish(processes: list[subprocess.Popen]) -> list[str]:
 
 
 def trained(workdir):
-    """Return the last state of a run, and its lines."""
+    """Return the last state of a run, and its lines of metrics."""
     config = configuration.load(workdir / "config.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "make_networks", make_networks)
@@ -110,7 +110,7 @@ def test_when_a_host_dies_the_others_end_and_the_job_can_be_started_again(
         assert np.asarray(left).tobytes() == np.asarray(right).tobytes()
     assert lines == expected_lines
 
-    if dies == 0:  # and on another number of devices
+    if dies == 0:  # and with another number of devices
         (said,) = finish(start(tmp_path / "other", devices=2))
         assert "begun on 8 devices, going on with 2: the batch stays 8, 4 on each" in said
         assert int(trained(tmp_path / "other")[0].step) == STEPS

@@ -13,13 +13,13 @@ EVERY = SETTINGS["checkpoint.every_steps"]
 
 
 def kill_at_random(runs, workdir, moment):
-    """Kill a run somewhere, while it starts or while it trains.
+    """Kill a run at a random moment, while it starts or while it trains.
 
-    Return the step that it is known to have done, and the step from which it would go on.
+    Return the step that it is known to have done, and the step from which it would resume.
     """
     before, run = len(metrics(workdir)), runs.start(workdir)
     if moment.random() < 0.2:
-        lines, until = 1, time.monotonic() + moment.uniform(0, 2)  # it may train by then
+        lines, until = 1, time.monotonic() + moment.uniform(0, 2)  # it may already train by then
     else:
         # A line or two each time, so that most of the ten find it training.
         lines, until = moment.randrange(1, 3), math.inf
@@ -35,7 +35,7 @@ def kill_at_random(runs, workdir, moment):
 
 
 def count_kills_in_training(runs, whole, workdir, seed):
-    """Kill a run ten times, compare its end with the undisturbed one's."""
+    """Kill a run ten times, compare its end with an undisturbed one's; count kills in training."""
     moment, count = random.Random(seed), 0
     for _ in range(10):
         done, saved = kill_at_random(runs, workdir, moment)

@@ -15,7 +15,7 @@ class State(NamedTuple):
 
 
 class Killed(BaseException):
-    """Stands for a signal: nothing in the loop may catch it."""
+    """Stands in for a signal: nothing in the loop may catch it."""
 
 
 class StopAt(shutdown.Shutdown):
@@ -42,7 +42,7 @@ def train(
     save_every=3,
     watch=lambda steps: None,
 ):
-    """Run the loop on a state that is a running sum, as a command does: going on where it can."""
+    """Run the loop on a state that is a running sum; resume if possible, as a command does."""
     stop = stop or StopAt()
 
     def advance(state, first, steps):
@@ -127,13 +127,13 @@ def test_a_run_told_to_end_loses_no_step_and_ends_like_one_that_was_not(tmp_path
         train(tmp_path / "stopped", stop=stop)
     with checkpoint.latest(tmp_path / "stopped", keep=2) as latest:
         assert latest.restore(State(jnp.ones(2))).step == stop.step
-    if stop.validation_step:  # its continuation is killed after it has written the line
+    if stop.validation_step:  # kill the resumed run after it has written the line
         with pytest.raises(Killed):
             train(tmp_path / "stopped", kill_at=stop.step)
             raise Killed
     train(tmp_path / "stopped")
     ended, whole = result(tmp_path / "stopped"), result(tmp_path / "whole")
-    ended[0][0][2]["unevaluated"] = False  # the end's own checkpoint is not written anew
+    ended[0][0][2]["unevaluated"] = False  # the checkpoint at the end is not rewritten
     assert ended == whole
 
 
@@ -141,7 +141,7 @@ def test_a_run_told_to_end_loses_no_step_and_ends_like_one_that_was_not(tmp_path
 def test_never_more_steps_are_ahead_of_a_whole_checkpoint_than_may_be_lost(
     tmp_path, monkeypatch, save_every
 ):
-    """However slow the disk; a kill in the midst of any step would lose those."""
+    """However slow the disk: a kill during any step would lose those that are ahead."""
     write, ahead = checkpoint.Checkpoints._write, []
 
     def write_slowly(self, step, state, notes):

@@ -1,4 +1,4 @@
-"""Made crystals that are labels of their own, beside real ones that are cut into parts."""
+"""Generated crystals that are all labelled, beside real ones that are split into parts."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ REAL, MADE = 3000, 600
 
 
 def catalogue(real: int, made: int) -> Catalogue:
-    """Return crystals of five groups and of twenty structure types in each, real and made alike."""
+    """Return real, then generated crystals of five groups with twenty structure types in each."""
     random = np.random.default_rng(0)
     groups = random.choice([2, 14, 62, 139, 225], real + made).astype(np.int32)
     lattices = np.array([symmetry.bravais_index(int(group)) for group in groups], np.int32)
@@ -48,7 +48,7 @@ def test_real_crystals_have_the_parts_that_they_have_alone(monkeypatch, split, c
     shared = {"data.split": split, "task.classes": classes, "data.stratify": stratify}
     if classes == "frequent":
         least = sorted(np.bincount(every.space_group[:REAL])[[2, 14, 62, 139, 225]])[2]
-        shared["task.min_count"] = int(least)  # the made ones would lift another above it
+        shared["task.min_count"] = int(least)  # generated ones would lift another one above it
     labelled = shared | {"data.made": "labelled"}
     with_made = parts(monkeypatch, every, "cif+synthetic+prototypes", **labelled)
     alone = parts(monkeypatch, Catalogue(*(column[:REAL] for column in every)), "cif", **shared)

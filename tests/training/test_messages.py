@@ -12,7 +12,7 @@ SUMS = {"loss": RNG.normal(size=8).astype(np.float32)}
 
 
 def program(devices):
-    """The jaxpr of what each of so many devices does."""
+    """Return the jaxpr of what each of the devices does."""
     call = jax.pmap(messages.average_and_sum, state.AXIS, devices=jax.devices()[:devices])
     on_them = jax.tree.map(lambda a: a[:devices], (GRADIENTS, SUMS))
     return str(jax.make_jaxpr(call)(*on_them))

@@ -19,7 +19,7 @@ def descend(tx, params, gradients):
 def test_adam_is_kingma_and_bas(eps):
     rng = np.random.default_rng(0)
     start = rng.normal(size=(3, 4))
-    gradients = rng.normal(size=(4, 3, 4)) * 1e-4  # of the size of eps
+    gradients = rng.normal(size=(4, 3, 4)) * 1e-4  # comparable to eps
     expected, m, v = start.copy(), 0.0, 0.0
     for t, gradient in enumerate(gradients, 1):
         m = 0.9 * m + 0.1 * gradient
@@ -75,7 +75,7 @@ def test_wrong_settings_are_named():
 
 
 def test_a_long_gradient_is_scaled_to_the_norm_and_a_short_one_left_alone():
-    """After one step of Adam the first moment is a tenth of what came in."""
+    """After one step of Adam the first moment is a tenth of the gradient that it was given."""
     params = {"a": jnp.zeros(2), "b": jnp.zeros(2)}
     tx = optimizers.make_adam(1.0, clip_norm=2.0)
     for gradient, expected in (((30.0, 0.0, 0.0, 40.0), 1 / 25), ((0.3, 0.0, 0.0, 0.4), 1.0)):

@@ -69,7 +69,7 @@ def test_steps_in_one_call_are_steps_one_by_one(step_and_state, data):
 def test_a_single_step_is_compiled_without_a_loop(step_and_state, data):
     step, created = step_and_state
     call = parallel.make_parallel_step(step)
-    # Threefry's rounds are loops of their own; the Adam state in a loop is the loop to look for.
+    # Threefry's rounds are loops, too; several steps in a call are one loop more.
     on_one = stand_ins.resident(data, 1)
     text = {n: call.lower(created, on_one, labelled(1, n)).as_text() for n in (1, 3)}
     assert "dense<3> : tensor<i32>" in text[3] and "stablehlo.while" in text[3]
@@ -93,7 +93,7 @@ def test_only_positions_travel_and_the_state_is_given_away(step_and_state, data)
         assert [shard.data.shape[0] for shard in leaf.addressable_shards] == [1] * 8
     for leaf in jax.tree.leaves((train_state, sums)):
         assert leaf.is_fully_replicated and len(leaf.sharding.device_set) == 8
-    # A data set that lies on one device only is refused.
+    # A data set that is on one device only is refused.
     with pytest.raises(ValueError, match=r"[Ss]harding"):
         call(train_state, jax.device_put(resident, jax.devices()[0]), labelled(8, 1))
 

@@ -32,7 +32,7 @@ def test_parts_of_the_unpooled_network_have_the_gradient_of_the_whole():
     batch = patterns_and_labels(12, 400)
     expected, logits = jax.jit(jax.grad(objective, has_aux=True))(params, *batch, jax.random.key(2))
     found, found_logits = jax.jit(
-        lambda *arguments: parts.mean_gradient(objective, *arguments, examples=8)  # so 2 times 6
+        lambda *arguments: parts.mean_gradient(objective, *arguments, examples=8)  # so two of 6
     )(params, *batch, jax.random.key(2))
     np.testing.assert_allclose(found_logits, logits, rtol=1e-4, atol=1e-5)
     for a, b in zip(jax.tree.leaves(expected), jax.tree.leaves(found), strict=True):

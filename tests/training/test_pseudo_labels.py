@@ -1,4 +1,4 @@
-"""FixMatch's and FreeMatch's rules, each by the numbers of a small example worked out by hand."""
+"""FixMatch's and FreeMatch's rules, each on a small example calculated by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ PREDICTIONS = PREDICTIONS.astype(np.float32)
 
 
 def on_devices(function, *arguments, devices=1):
-    """Call the function under the devices' axis, the first axis of the arguments cut between."""
+    """Call the function on the devices, among which the arguments' first axis is divided."""
     cut = [np.reshape(x, (devices, -1, *np.shape(x)[1:])) for x in arguments]
     return jax.tree.map(lambda x: x[0], jax.pmap(function, AXIS)(*cut))
 
@@ -63,7 +63,7 @@ def test_thresholds_of_the_three_rules():
 def test_a_prediction_is_accepted_by_the_threshold_of_its_own_class():
     labels, accepted = pseudo_labels.accept(PREDICTIONS, jnp.array([0.7, 0.5, 0.1]))
     assert labels.tolist() == [0, 0, 1, 0]
-    assert accepted.tolist() == [1, 0, 1, 1]  # at the threshold is enough
+    assert accepted.tolist() == [1, 0, 1, 1]  # reaching the threshold is enough
 
 
 def test_alignment_makes_the_mean_prediction_the_prior():
@@ -73,7 +73,7 @@ def test_alignment_makes_the_mean_prediction_the_prior():
     # (0.9 · 0.4, 0.1 · 1.2, 0) = (0.36, 0.12, 0), normalised.
     np.testing.assert_allclose(aligned[0], [0.75, 0.25, 0.0], rtol=1e-6)
     np.testing.assert_allclose(aligned.sum(axis=1), 1.0, rtol=1e-6)
-    # A classifier that always says its own average is corrected exactly.
+    # A classifier that always predicts its own average is corrected exactly.
     np.testing.assert_allclose(
         pseudo_labels.align(distribution[None], distribution, prior)[0], prior, rtol=1e-6
     )

@@ -12,7 +12,7 @@ COUNT = 24
 
 
 def released(generator=0.0, labelled=0.0, real_fake=0.0, *, soft_labels=False, head=True):
-    """The step with SGD at these rates, 0 being an optimiser that does nothing."""
+    """Return the step with SGD at these rates; with 0 an optimiser does nothing."""
     discriminator = stand_ins.Discriminator(real_fake_head=head)
     networks = (discriminator, stand_ins.Generator(axis_name=state.AXIS))
     txs = state.ReleasedOptimizers(
@@ -31,7 +31,7 @@ def released(generator=0.0, labelled=0.0, real_fake=0.0, *, soft_labels=False, h
 
 
 def moved_parts(after, before):
-    """Names of the modules of which any parameter has changed."""
+    """Return the names of the modules in which any parameter has changed."""
     names = set()
     for network in ("discriminator", "generator"):
         for module, params in getattr(after.params, network).items():

@@ -51,7 +51,7 @@ def test_without_any_range_a_group_on_the_own_instrument_is_the_simulators(scene
     groups = found.reshape(-1, 4, found.shape[-1])
     expected = np.tile(patterns.reshape(3, 4, -1), (20, 1, 1))
     own = np.abs(groups - expected).max(axis=(1, 2)) < 1e-3
-    # A tenth of them; of the others, each is on another of the instruments, all four crystals.
+    # A tenth of the groups; each of the others is on another instrument, all four crystals.
     assert 1 <= own.sum() <= 14  # 6.4 ± 2.4
     inside = [set(map(tuple, group > MISSING)) for group in (groups == MISSING)]
     assert len(inside) == 60
@@ -81,14 +81,14 @@ def test_views_are_patterns_as_measured_ones_come(scene):
     assert np.isfinite(found).all() and found.min() >= -1e-6
     np.testing.assert_allclose(found.max(axis=-1), 1.0, atol=1e-6)
     assert (np.abs(found - MISSING) < 1e-6).mean() > 0.02
-    assert len(np.unique(found[:, :, 1000:1200].round(5), axis=0)) == 4  # drawn anew by the key
+    assert len(np.unique(found[:, :, 1000:1200].round(5), axis=0)) == 4  # each key draws anew
 
 
 def test_magnetic_reflections_come_on_top_of_the_atoms(scene):
     _, patterns, _ = scene
     atoms = views(scene, rendered.Ranges(share=12), keys=20)
     both = views(scene, rendered.Ranges(share=12, magnetic=1.0, magnetic_share=0.5), keys=20)
-    # The draws of the others' keys are the same: where they show the own instrument, these do.
+    # Everything else is drawn alike: where `atoms` is on the data set's instrument, so is `both`.
     own = np.abs(atoms - patterns).max(axis=(1, 2)) < 1e-3
     assert own.sum() >= 2
     for found in both[own]:
@@ -113,7 +113,7 @@ def test_half_of_the_grains_lie_along_c_star_as_many_by_a_ratio_as_by_its_invers
         rotations=np.tile(np.eye(3, dtype=np.int8), (size, 24, 1, 1)),
     )
     across, along = np.asarray(rendered._orientation(jax.random.key(0), crystals, 0.5)).T
-    # Of a triclinic crystal with right angles, r⁻³ along the axis and r^(3/2) across it.
+    # For a triclinic crystal with right angles, r⁻³ along the axis and r^(3/2) across it.
     of_c_star = np.abs(along * across**2 - 1) < 1e-4
     assert of_c_star.mean() == pytest.approx(1 / 2 + 1 / 16, abs=0.03)  # 4 standard errors
     r = across[of_c_star] ** (2 / 3)

@@ -1,4 +1,4 @@
-"""Each in a process of its own, which loads nothing but the file that is tested."""
+"""Each test starts its own process, which loads nothing but the file that is tested."""
 
 import pathlib
 import signal

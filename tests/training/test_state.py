@@ -26,7 +26,7 @@ def supervised_state(**options):
 
 
 def step_keys(train_state):
-    """The key data of this step on each of the eight devices."""
+    """Return the key data of this step on the eight devices."""
     data = jax.pmap(
         lambda s, _: jax.random.key_data(state.step_key(s)), state.AXIS, in_axes=(None, 0)
     )(train_state, np.arange(8))

@@ -39,7 +39,7 @@ def sgan(tx=SGD, head=False, dropout=0.0, **options):
 
 @pytest.fixture
 def fixed_latents(monkeypatch):
-    """The latents of a global batch of 8, however many devices share it."""
+    """Fix the latents of a global batch of 8, however many devices share it."""
 
     def table(latent):
         return np.random.default_rng(5).normal(size=(8, latent)).astype(np.float32)
@@ -53,7 +53,7 @@ def fixed_latents(monkeypatch):
 
 
 def spread(indices, devices):
-    """Cut the indices [1, steps, 8] of one device between several."""
+    """Divide the indices [1, steps, 8] of one device among several."""
     return {
         part: index.reshape(index.shape[1], devices, -1).swapaxes(0, 1)
         for part, index in indices.items()
@@ -70,7 +70,7 @@ def test_one_device_equals_eight(make, fixed_latents):
     stand_ins.assert_trees_close(eight, one, rtol=1e-5, atol=1e-6)
     stand_ins.assert_trees_close(sums_of_eight, sums_of_one, rtol=1e-5, atol=1e-6)
     moved = jax.tree.map(lambda a, b: abs(a - b).max(), one.params, created.params)
-    assert min(jax.tree.leaves(moved)) > 1e-4  # or the comparison says nothing
+    assert min(jax.tree.leaves(moved)) > 1e-4  # or the comparison shows nothing
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_sgan_step_descends_eq_3_and_eq_2_as_they_are_written(
     expected = jax.tree.map(lambda p, g: p + RATE * g, created.params, uphill)
     after, sums = stand_ins.run(step, created, data, indices, 1)
     stand_ins.assert_trees_close(after.params, expected, rtol=1e-5, atol=1e-6)
-    # The statistics have moved once, by the pass that made the patterns.
+    # The statistics were updated once, in the pass that generated the patterns.
     statistics = generated(created.params.generator)[1]["batch_stats"]
     stand_ins.assert_trees_close(after.batch_stats, statistics, rtol=1e-5, atol=1e-6)
 
@@ -179,7 +179,7 @@ def test_a_missing_average_would_be_seen(monkeypatch):
 
 
 def differing_replicas(tree):
-    """Names of the leaves of which two devices hold different copies."""
+    """Return the names of the leaves that differ between devices."""
     names = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         copies = {np.asarray(shard.data).tobytes() for shard in leaf.addressable_shards}
@@ -195,7 +195,7 @@ def test_devices_draw_different_dropout_and_the_same_call_the_same():
     same = {"labelled": np.tile(np.arange(4, dtype=np.int32), (8, 1, 1))}
     _, sums_of_one = stand_ins.run(step, created, data, {"labelled": same["labelled"][:1]}, 1)
     after, sums = stand_ins.run(step, created, data, same, 8)
-    # Device 0 draws the same with and without company: eight alike would lose eight times as much.
+    # Device 0 draws the same alone and among others: eight alike would have eight times the loss.
     assert abs(float(sums["loss"][0]) / 8 - float(sums_of_one["loss"][0])) > 1e-3
     again, sums_again = stand_ins.run(step, created, data, same, 8)
     stand_ins.assert_trees_equal(after, again)

@@ -1,4 +1,4 @@
-"""Signals to real runs: each leaves what was trained, and says how to go on."""
+"""Signals to real runs: each leaves what was trained, and says how to resume."""
 
 import signal
 import time

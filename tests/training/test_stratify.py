@@ -1,4 +1,4 @@
-"""Parts by space group are the same for the models of lattices and of groups."""
+"""Parts stratified by space group are the same for models of lattices and of groups."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from sgan_jax.training import experiment
 
 @pytest.fixture
 def crystals(monkeypatch):
-    """Let the data set be one of 4000 crystals of ten groups, without patterns."""
+    """Let the data set be 4000 crystals of ten groups, without patterns."""
     groups = np.random.default_rng(0).choice([2, 14, 62, 63, 139, 166, 194, 221, 225, 227], 4000)
     lattices = np.array([symmetry.bravais_index(int(group)) for group in groups], np.int32)
     strings = np.array([f"crystal {i}" for i in range(4000)], np.dtypes.StringDType())

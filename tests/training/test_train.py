@@ -12,7 +12,7 @@ from sgan_jax.training import checkpoint, experiment, loop, resume, train, workd
 
 
 class Killed(BaseException):
-    """Stands for a signal."""
+    """Stands in for a signal."""
 
 
 def settings(method, **changes):
@@ -40,11 +40,11 @@ def final(workdir):
 
 
 def run_settings(method):
-    """Return the settings of a run of six steps; of pre-training, with all that can follow it."""
+    """Return the settings of a run of six steps; for pre-training, with all that can follow it."""
     if method != "pretrain":
         return settings(method)
     config = settings(method, pretrain__then="consistency", optim__average_decay=0.9)
-    for name in config.strong:  # each would take its time to compile
+    for name in config.strong:  # each would take time to compile
         config.strong[name] = 0.02 if name == "strain" else 0.0
     return config
 
@@ -85,7 +85,7 @@ def test_a_run_that_has_begun_keeps_its_configuration(tmp_path):
 
 
 def test_a_run_that_has_not_begun_takes_any_configuration(tmp_path, monkeypatch):
-    """Its data could not be read, say, and the user mends the path."""
+    """Its data could not be read, say, and the user corrects the path."""
     configuration.save(settings("supervised"), tmp_path / "config.json")
     monkeypatch.setattr(train, "_train", lambda *arguments: None)
     train.train(settings("supervised", seed=1), tmp_path)
@@ -162,7 +162,7 @@ def test_a_workdir_that_vanishes_ends_the_run(tmp_path, small, monkeypatch):
 
     def vanish(self, state, **what):
         if self._progress.step == 4:
-            self._outlets.best.wait()  # else their writes would make the folder anew
+            self._outlets.best.wait()  # else their writes would recreate the folder
             self._outlets.latest.wait()
             run.rename(tmp_path / "elsewhere")
         return look(self, state, **what)

@@ -1,4 +1,4 @@
-"""What a cluster does to real runs: each ends with one line that says what to do."""
+"""What clusters do to real runs: each ends with one line that says what to do."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A run that starts from another's weights has exactly these, and heads of its own for its task."""
+"""A run that starts from another's weights has exactly these, and its own heads for its task."""
 
 import jax
 import numpy as np

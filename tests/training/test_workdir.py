@@ -54,7 +54,7 @@ def test_a_file_system_without_locks_will_do(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_folder_that_vanishes_is_noticed(tmp_path, again):
-    """Also where another of the same name has come in its place."""
+    """Also if another of the same name has taken its place."""
     run = tmp_path / "run"
     with (
         pytest.raises(workdir.WorkdirError, match=f"{run} has vanished"),

@@ -1,4 +1,4 @@
-"""Runs of `tiny_run`, each a process of its own, and what came of them."""
+"""Runs of `tiny_run`, each in its own process, and their outcomes."""
 
 import contextlib
 import json
@@ -60,7 +60,7 @@ class Run:
             os.kill(self.pid, number)
 
     def finish(self, seconds=60):
-        """Return status and stderr at its end; kill it where that does not come."""
+        """Return status and stderr at its end; kill it if it does not end in time."""
         until = time.monotonic() + seconds
         while self.poll() is None:
             if time.monotonic() > until:
@@ -85,7 +85,7 @@ class Runs:
         return Run(self, workdir, phase, changes)
 
     def train_to_the_end(self, workdir, **changes):
-        """Run to the end, which must be a good one; return stderr."""
+        """Run to the end, which must succeed; return stderr."""
         status, said = self.start(workdir, **changes).finish()
         assert status == 0, said
         return said
@@ -93,7 +93,7 @@ class Runs:
 
 @contextlib.contextmanager
 def nursery(compiled):
-    """Yield `Runs`; what one has compiled the next finds in a folder."""
+    """Yield `Runs`, which share a folder of compiled programs."""
     paths = [str(HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -119,7 +119,7 @@ def nursery(compiled):
 
 
 def outcome(workdir):
-    """Return all that two equal runs have in common: the numbers, not the clock."""
+    """Return all that two equal runs have in common: the numbers, not the times."""
     measured = json.loads((workdir / "test_metrics.json").read_text())
     del measured["seconds"]
     return {
@@ -131,7 +131,7 @@ def outcome(workdir):
 
 
 def latest_step(workdir):
-    """Return the step of the newest whole checkpoint, 0 where there is none."""
+    """Return the step of the newest whole checkpoint, 0 if there is none."""
     folder = workdir / "checkpoints/latest"
     return max([0, *(int(path.name) for path in folder.glob("*") if path.name.isdigit())])
 

@@ -1,13 +1,13 @@
 """Processes of `sgan_jax.main` on a small data set and small networks, for tests to stop and kill.
 
-All that a run imports is loaded once, which takes seconds; then each run is a fork of this process,
-which has neither threads nor devices of its own. On stdin, one JSON object a line:
+All that a run imports is loaded once, which takes seconds; each run is then a fork of this process,
+which has neither threads nor devices of its own. On stdin, one JSON object per line:
 
     {"start": arguments of the program, "phase": ..., "stdout": path, "stderr": path}  ->  pid
     {"wait": pid}  ->  status as subprocess has it, null while it runs
 
-The phase is 'none', or where the run announces itself on stdout and dwells, so that a signal can
-meet it there: 'build', 'compile', 'step', 'evaluation' or 'save', '@' and the how-manieth.
+The phase is 'none', or where the run announces itself on stdout and dwells, so that a signal finds
+it there: 'build', 'compile', 'step', 'evaluation' or 'save'; 'save@3' is the third one.
 """
 
 import itertools
@@ -76,7 +76,7 @@ def change(phase, number):
 
 
 def run(job):
-    """Be the program; this ends the process."""
+    """Become the program, which ends this process."""
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(job[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), number)
     sys.argv = ["tiny_run.py", *job["start"]]
@@ -88,7 +88,7 @@ def run(job):
 
 
 def load_everything():
-    """Import what a run imports, but for pictures, and torch, for which tensorboardX looks."""
+    """Import what a run imports, except for figures and torch, which tensorboardX looks for."""
     sys.modules["torch"] = None
     pictures = {"report": ("write_report",), "run_report": ("contents", "generator_measures")}
     for module, names in pictures.items():

@@ -44,7 +44,7 @@ def peak_positions(pattern, near):
 
 
 def strains(moved, centres):
-    """Read ε off the first peak of each pattern."""
+    """Return ε from the first peak of each pattern."""
     first = np.array([peak_positions(row, centres[:1])[0] for row in moved])
     return np.sin(np.deg2rad(centres[0] / 2)) / np.sin(np.deg2rad(first / 2)) - 1
 
@@ -53,7 +53,7 @@ def test_strained_peaks_are_where_braggs_law_puts_them():
     centres = bragg_angle_deg(D_ANGSTROM)
     patterns = np.tile(peak_pattern(centres), (32, 1))
     moved = np.asarray(moved_axis(strain=0.02)(jax.random.key(1), patterns))
-    epsilon = strains(moved, centres)  # the other four peaks are then foretold
+    epsilon = strains(moved, centres)  # which predicts the other four peaks
     assert (abs(epsilon) <= 0.02 + 1e-4).all()
     assert epsilon.min() < -0.01 and epsilon.max() > 0.01
     for row, strain in zip(moved, epsilon, strict=True):
@@ -88,7 +88,7 @@ def test_a_strained_pattern_is_the_simulation_of_the_strained_crystal():
 
     def simulated(strain):
         strained = d * (1 + strain)
-        # Intensities as they were: the view does not recalculate the Lorentz factor.
+        # Intensities stay as they were: the view does not recalculate the Lorentz factor.
         _, before = profile.integrated_intensity(d, weight, even.wavelength_angstrom)
         _, after = profile.integrated_intensity(strained, weight, even.wavelength_angstrom)
         return profile.intensity_pattern(strained, weight * before / after, even)
@@ -99,7 +99,7 @@ def test_a_strained_pattern_is_the_simulation_of_the_strained_crystal():
     epsilon = strains(moved, centres)
     assert abs(epsilon).max() > 0.005
     for row, strain in zip(moved, epsilon, strict=True):
-        # Peaks become as much wider as they move; that is the view's only error.
+        # The view stretches peaks as it moves them, which is its only error.
         np.testing.assert_allclose(row, simulated(strain), atol=0.03)
     assert abs(moved - pattern).max() > 0.8
 

@@ -7,12 +7,12 @@ TWO_THETA_DEG = 3 + 0.05 * np.arange(3041)
 
 
 def test_noise_is_that_of_counts():
-    """Against numpy's Poisson numbers: the mean, and the deviation at each intensity."""
+    """Against numpy's Poisson numbers: the mean, and the standard deviation at each intensity."""
     levels = np.array([0.0, 0.01, 0.1, 0.5, 1.0], np.float32)
     patterns = np.tile(np.repeat(levels, 20_000), (8, 1))
     noisy = np.asarray(counting.make_counting_noise(noise=0.1)(jax.random.key(0), patterns))
     noisy = noisy.reshape(8, 5, -1)
-    noisy = noisy[np.argmax(noisy[:, -1].std(axis=1))]  # of the strongest noise among the eight
+    noisy = noisy[np.argmax(noisy[:, -1].std(axis=1))]  # the strongest noise of the eight
     a = noisy[-1].std()
     assert 0.04 < a < 0.1
     counts = np.random.default_rng(0).poisson(levels[:, None] / a**2, (5, 20_000))

@@ -67,9 +67,9 @@ def test_missing_ranges_are_two_ends_and_one_gap():
 
 @pytest.mark.slow
 def test_missing_ranges_do_not_blow_up_the_gradients_of_an_untrained_network():
-    """As ranges of exact zeros do."""
+    """Ranges of exact zeros do."""
     peaks = np.exp(-((TWO_THETA_DEG[None, :] - np.array([[45.0], [60.0]])) ** 2))
-    patterns = (peaks + 1e-4).astype(np.float32)  # tails reach everywhere in a real one
+    patterns = (peaks + 1e-4).astype(np.float32)  # a real one has tails everywhere
     network = resnet.ResNet1D(3, dropout=0.0)
     params = network.init(jax.random.key(0), patterns, train=False)["params"]
 

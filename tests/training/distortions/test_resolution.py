@@ -11,7 +11,7 @@ def gaussian(centre_deg, fwhm_deg):
 
 
 def variance(peak):
-    """Second moment of a peak, points²."""
+    """Return the second moment of a peak, points²."""
     x = np.arange(len(peak))
     mean = (peak * x).sum() / peak.sum()
     return (peak * (x - mean) ** 2).sum() / peak.sum()
@@ -41,7 +41,7 @@ def test_variance_beyond_the_capacity_is_left_out():
 
 
 def test_widths_are_caglioti_s_and_up_to_the_limit():
-    """Two peaks tell w and u; a third, at another angle, is then foretold."""
+    """Two peaks determine w and u, which predict a third peak at another angle."""
     centres = np.array([25.0, 100.0, 130.0])
     tan_squared = np.tan(np.deg2rad(centres / 2)) ** 2
     peaks = np.stack([gaussian(centre, 0.3) for centre in centres])
@@ -54,7 +54,7 @@ def test_widths_are_caglioti_s_and_up_to_the_limit():
     fwhm_squared = (after - before) * 8 * np.log(2) * 0.05**2
     slope = (fwhm_squared[:, 1] - fwhm_squared[:, 0]) / (tan_squared[1] - tan_squared[0])
     w_squared = fwhm_squared[:, 0] - slope * tan_squared[0]
-    # Where peaks spread, the kernel changes across them, a little.
+    # The kernel changes slightly across a peak that is spread.
     foretold = w_squared + slope * tan_squared[2]
     np.testing.assert_allclose(fwhm_squared[:, 2], foretold, rtol=0.06, atol=0.003)
     assert w_squared.min() > -0.002 and 0.07 < w_squared.max() < 0.095
