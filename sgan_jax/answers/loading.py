@@ -22,7 +22,7 @@ from sgan_jax.models import torch_weights
 from sgan_jax.training import blueprint
 
 _PUBLISHED_OFFSET = 1e-3  # added to each pattern by the released program
-# DESIGN.md section 3; in the order of the class indices.
+# Task and classes of the published models by their number, in the order of the class indices.
 _PUBLISHED_CLASSES = {
     14: ("bl", symmetry.BRAVAIS_LATTICES),
     144: ("sg", symmetry.PAPER_SPACE_GROUPS),
