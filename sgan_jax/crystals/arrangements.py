@@ -18,7 +18,7 @@ Arrangement = tuple[tuple[int, ...], ...]
 
 _MOST_LISTED = 0.85  # of a group's crystals; the rest are drawn even if all real ones are listed
 _MOST_ATOMS = 80  # in the primitive cell of a drawn arrangement
-_UNSEEN = 0.3  # weight of a position that no real crystal occupies
+_UNSEEN = 0.3  # added to the weight of each position, so that unoccupied ones occur
 
 
 class _Choices(NamedTuple):

@@ -1,9 +1,8 @@
 """Cells of synthetic crystals: a shape like those of real cells of the lattice, and a volume.
 
 Shapes are drawn from a kernel density estimate: the shape of a real crystal of the same Bravais
-lattice, preferably of the same space group and with about as many atoms, spread by anything from
-very little to a few per cent: very little, because many real cells are nearly those of a more
-symmetric lattice.
+lattice, preferably of the same space group and with about as many atoms, spread by 0.05 to 5 %.
+The smallest spreads are there because many real cells are nearly those of a more symmetric lattice.
 """
 
 import functools

@@ -117,7 +117,7 @@ def _distances(
     radii = np.array([gemmi.Element("H" if e == "D" else e).covalent_r for e in index])
     sums = radii[:, None] + radii
     factors = {pair: np.quantile(d, quantile) / sums[pair] for pair, d in closest.items()}
-    # A median for each element, because two anions have other factors than anion and cation.
+    # A median per element, because the factor depends on whether both are anions or one a cation.
     mean = np.ones(len(index))
     for i in range(len(index)):
         mean[i] = np.median([f for pair, f in factors.items() if i in pair])

@@ -30,7 +30,7 @@ class SyntheticStatistics:
         several crystals share.
       position_counts: int [p, 3], space group, position, orbits on it.
       histogram_positions: int [q, 3], space group, position, its first row in `histograms`.
-      histograms: uint8 [r, 48], relative frequencies of the free coordinates, a row each.
+      histograms: uint8 [r, 48], frequencies of each free coordinate, maximum 255, a row each.
       shape_groups: uint8 [s], the space group of each kernel centre of cell shapes.
       shapes: int16 [s, 6], of each kernel centre, in thousandths: ln of the number of atoms in the
         primitive cell, ln a/c, ln b/c, cos alpha, cos beta, cos gamma.
@@ -42,7 +42,7 @@ class SyntheticStatistics:
       element_shares: float [7, E], the element's mean share of the atoms in `element_counts`.
       pair_counts: int [E, E], crystals that contain both elements.
       atom_volumes: float [E], Å³; the expected volume of a cell is the sum over its atoms.
-      volume_spread: float, standard deviation of ln volume about that of the sum.
+      volume_spread: float, standard deviation of ln(volume / that sum).
       contacts: float [E, E], Å, the distance below which two elements rarely come.
       usual_distances: float [E, E], Å, median closest approach in crystals that contain both.
     """

@@ -115,7 +115,7 @@ def _build(
 
 @contextlib.contextmanager
 def _locked(folder: pathlib.Path) -> Generator[bool]:
-    """Hold the folder's lock, which a dying process releases; yield False without locks.
+    """Hold the folder's lock, which a dying process releases; yield False if there are no locks.
 
     Some clusters' file systems have no locks; processes there may build the same set in parallel.
     """

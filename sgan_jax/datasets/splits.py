@@ -55,7 +55,7 @@ def split(
         part stays out of it, so rare types are over-represented there.
       ids: [N] strings, all different.
       split: 'random' (the paper) or 'structure_type'.
-      split_seed: the split is a function of this seed and the ids.
+      split_seed: another seed gives another split.
       test_fraction: of all patterns, in [0, 1).
       labelled_percent: of all patterns, 0 to 100 (1 - test_fraction).
       validation_fraction: of the labelled patterns, in [0, 1).
