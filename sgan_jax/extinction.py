@@ -1,11 +1,11 @@
-"""Extinction groups: space groups that powder data cannot tell apart.
+"""Extinction groups: space groups that powder data cannot distinguish.
 
 Two space groups with the same Bravais lattice and the same systematic absences give reflections at
-the same places; with unknown intensities nothing else is left to tell them by. Axes of an
-orthorhombic crystal have no order, so absences that a permutation of them makes equal are equal.
-The Laue class is left out, since lines of equal d fall on one another in a powder pattern whatever
-their intensities: International Tables, which keep it, separate two more sets. Everything is
-computed from gemmi's operations.
+the same positions; as the intensities are unknown, nothing else distinguishes them. The axes of an
+orthorhombic crystal have no order, so absences that differ by a permutation of axes count as equal.
+The Laue class is ignored, because lines of equal d overlap in a powder pattern whatever their
+intensities; International Tables, which keep it, distinguish two more sets. Everything is computed
+from gemmi's operations.
 """
 
 import functools
@@ -24,11 +24,12 @@ class ExtinctionGroup(NamedTuple):
     """Space groups with one Bravais lattice and the same systematic absences.
 
     Attributes:
-        symbol: the lattice's letter and what the absences show along or across each symmetry
-            direction, as in International Tables A: 'Pn-a', 'P-21-', 'P121/c1'. A centring and
-            two glides that it makes equal are written '(ab)'. Unique within a Bravais lattice.
+        symbol: the centring letter, then the screw axes and glide planes that the absences show
+            along or across each symmetry direction, as in International Tables A: 'Pn-a',
+            'P-21-', 'P121/c1'. Two glides that the centring makes equivalent are written '(ab)'.
+            Unique within a Bravais lattice.
         bravais_lattice: one of `symmetry.BRAVAIS_LATTICES`.
-        numbers: of the space groups, ascending.
+        numbers: the space-group numbers, ascending.
     """
 
     symbol: str
@@ -37,13 +38,13 @@ class ExtinctionGroup(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The symbol with the crystal system that makes it unique, 'orthorhombic Pn-a'."""
+        """The symbol after the lattice system, which makes it unique: 'orthorhombic Pn-a'."""
         return f"{self.bravais_lattice.split()[0]} {self.symbol}"
 
 
 @functools.cache
 def extinction_groups() -> tuple[ExtinctionGroup, ...]:
-    """Return the 97 extinction groups, by their lowest space-group number.
+    """Return the 97 extinction groups, ordered by their lowest space-group number.
 
     The symbol is that of the member with the highest number, in its standard setting.
     """
@@ -60,15 +61,15 @@ def extinction_groups() -> tuple[ExtinctionGroup, ...]:
 @functools.cache
 def extinction_group(space_group_number: int) -> ExtinctionGroup:
     """Return the extinction group of a space group, e.g. that of 62: 'Pn-a', 33 and 62."""
-    symmetry.bravais_lattice(space_group_number)  # raises where there is no such group
+    symmetry.bravais_lattice(space_group_number)  # raises if there is no such group
     return next(group for group in extinction_groups() if space_group_number in group.numbers)
 
 
 @functools.cache
 def _present(number: int) -> np.ndarray:
-    """Return where reflections h, k, l of -6 to 6 are not systematically absent, bool [13] * 3.
+    """Return which reflections h, k, l from -6 to 6 are not systematically absent, bool [13] * 3.
 
-    h is absent where an operation (R, t) with hR = h has a phase h·t that is no whole number.
+    h is absent if an operation (R, t) with hR = h has a phase h·t that is not an integer.
     """
     operations = gemmi.find_spacegroup_by_number(number).operations()
     present = np.ones((2 * _REACH + 1,) * 3, bool)
@@ -83,7 +84,7 @@ def _present(number: int) -> np.ndarray:
 
 @functools.cache
 def _is_whole(translation: tuple[int, ...]) -> np.ndarray:
-    """Return where the phase h·t is a whole number, bool [13] * 3."""
+    """Return where the phase h·t is an integer, bool [13] * 3."""
     return (_indices() @ np.array(translation)) % gemmi.Op.DEN == 0
 
 
@@ -95,7 +96,7 @@ def _is_kept(rotation: tuple[tuple[int, ...], ...]) -> np.ndarray:
 
 
 def _standard_order(number: int) -> bytes:
-    """Return the absences; of an orthorhombic group the first of all orders of the axes."""
+    """Return the absences as bytes; of an orthorhombic group the least of all orders of axes."""
     orders = [(0, 1, 2)]
     if symmetry.crystal_system(number) == "orthorhombic":
         orders = list(itertools.permutations(range(3)))
@@ -103,12 +104,12 @@ def _standard_order(number: int) -> bytes:
 
 
 class _Direction(NamedTuple):
-    """One place of the symbol.
+    """A symmetry direction: one position of the symbol.
 
     Attributes:
-        vector: of the symmetry direction; the glides across it act on the zone h·vector = 0.
+        vector: along the direction; the glides across it act on the zone h·vector = 0.
         glides: letters in the order in which they are tried.
-        screws: name of the axis along it, by the period of the reflections along it.
+        screws: name of the screw axis along it, by the period of the reflections along it.
     """
 
     vector: tuple[int, int, int]
@@ -145,11 +146,11 @@ _DIRECTIONS = {
 
 
 def _symbol(number: int) -> str:
-    """Return the extinction symbol that a group's absences have in its standard setting."""
+    """Return the extinction symbol of a group's absences in its standard setting."""
     system = symmetry.bravais_lattice(number).split()[0]
     letter = symmetry.centring(number)
     glides = [_glide(number, direction) for direction in _DIRECTIONS[system]]
-    if sum(glide.startswith("(") for glide in glides) > 1:  # by custom I b a - and I b c a
+    if sum(glide.startswith("(") for glide in glides) > 1:  # by convention Iba- and Ibca
         glides = ["b", "c" if glides[2] != "-" else "a", "a" if glides[2] != "-" else "-"]
     places = []
     for direction, glide in zip(_DIRECTIONS[system], glides, strict=True):
@@ -157,16 +158,16 @@ def _symbol(number: int) -> str:
         places.append("/".join(part for part in (screw, glide) if part != "-") or "-")
     if system == "monoclinic":
         return f"{letter}1{places[0]}1"
-    if system == "cubic":  # by custom P a - 3 and F - - c, P - - n
+    if system == "cubic":  # by convention Pa-- and F--c, P--n
         places[0] = places[0].replace("b", "a")
         places[2] = places[2].replace("c", "n") if letter == "P" else places[2]
     return letter + "".join(places)
 
 
 def _glide(number: int, direction: _Direction) -> str:
-    """Return the glide whose condition, with the centring's, is exactly what the zone shows."""
+    """Return the glide whose condition, with the centring's, is exactly that of the zone."""
     hkl = _indices()
-    # Rows that lie in two zones, and so show both zones' conditions, are left out.
+    # Rows in two zones are left out, because they show the conditions of both.
     sizes = np.sort(np.abs(hkl), axis=-1)
     crossing = (sizes == 0).sum(-1) > 1
     if direction.vector.count(0) == 2:
@@ -180,13 +181,13 @@ def _glide(number: int, direction: _Direction) -> str:
     found = [
         glide for glide in direction.glides if (shown == centred & _fits(glide, hkl[zone])).all()
     ]
-    # Where the centring makes one of the other, tetragonal symbols have one, orthorhombic both.
+    # If the centring makes two glides equivalent, orthorhombic symbols have both, others one.
     both = symmetry.crystal_system(number) == "orthorhombic" and len(set(found) & set("abc")) == 2
     return f"({found[0]}{found[1]})" if both else found[0]
 
 
 def _screw(number: int, system: str, direction: _Direction, glides: list[str]) -> str:
-    """Return the screw axis along a direction, unless centring or glides say the same already."""
+    """Return the screw axis along a direction, '-' if none or implied by centring or glides."""
     if not direction.screws:
         return "-"
     along = np.arange(1, _REACH + 1)[:, None] * np.array(direction.vector)
@@ -202,7 +203,7 @@ def _screw(number: int, system: str, direction: _Direction, glides: list[str]) -
 
 
 def _equivalent(system: str, row: tuple[int, int, int]) -> list[tuple[int, int, int]]:
-    """Return the axes that a crystal system makes equal to one."""
+    """Return the axes that are equivalent to one in a crystal system."""
     if system == "cubic" or (system == "tetragonal" and row == (1, 0, 0)):
         axes = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
         return axes if system == "cubic" else axes[:2]
@@ -210,7 +211,7 @@ def _equivalent(system: str, row: tuple[int, int, int]) -> list[tuple[int, int, 
 
 
 def _fits(glide: str, hkl: np.ndarray) -> np.ndarray:
-    """Return which reflections [n, 3] of its zone a glide lets through."""
+    """Return which reflections [n, 3] of its zone a glide allows."""
     h, k, l = hkl.T  # noqa: E741
     if glide == "d":
         return (h + k + l) % 4 == 0
@@ -221,7 +222,7 @@ def _fits(glide: str, hkl: np.ndarray) -> np.ndarray:
 
 
 def _centred(letter: str, hkl: np.ndarray) -> np.ndarray:
-    """Return which reflections [n, 3] a centring lets through."""
+    """Return which reflections [n, 3] a centring allows."""
     h, k, l = hkl.T  # noqa: E741
     conditions = {
         "P": h == h,

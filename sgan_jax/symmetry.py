@@ -1,13 +1,13 @@
 """Bravais lattices and space groups: order, names, and which of them are the classes of a task.
 
-Pure tables and numpy, so that everything may import it, the classifier's core included.
+Only tables and numpy, so that every module can import it, including the classifier's core.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# DESIGN.md section 3: the class order of the published weights.
+# The class order of the published weights.
 BRAVAIS_LATTICES = (
     "cubic (F)",
     "cubic (I)",
@@ -63,7 +63,7 @@ def _numbers(*ranges: int | tuple[int, int]) -> tuple[int, ...]:
     return tuple(number for first, last in ends for number in range(first, last + 1))
 
 
-# DESIGN.md section 3: the groups with more than 50 patterns in the paper's set, ascending.
+# The groups with more than 50 patterns in the paper's data set, ascending.
 # fmt: off
 PAPER_SPACE_GROUPS = _numbers(
     (1, 2), (4, 15), (18, 20), 26, 29, 31, 33, 34, 36, 38, (40, 47), (51, 53), (55, 67), (69, 74),
@@ -88,7 +88,7 @@ def centring(space_group_number: int) -> str:
 
 
 def lattice_points(space_group_number: int) -> int:
-    """Return how many lattice points the standard conventional cell holds (R: hexagonal axes)."""
+    """Return the number of lattice points in the standard conventional cell (R: hexagonal axes)."""
     return {"P": 1, "A": 2, "C": 2, "I": 2, "R": 3, "F": 4}[centring(space_group_number)]
 
 
@@ -118,9 +118,9 @@ def class_list(task: str, classes: str, numbers: np.ndarray, min_count: int) -> 
     Args:
       task: 'bl' (Bravais lattices, by name), 'sg' (space groups, by number) or 'eg' (extinction
         groups, by name).
-      classes: of 'sg': 'paper' (144 groups), 'all' (230) or 'frequent'.
-      numbers: the crystals' space-group numbers [N], which 'frequent' counts.
-      min_count: 'frequent' groups have more crystals than this (the paper's rule, section 2.1).
+      classes: for 'sg': 'paper' (144 groups), 'all' (230) or 'frequent'.
+      numbers: the crystals' space-group numbers [N], counted for 'frequent'.
+      min_count: 'frequent' groups have more crystals than this (the paper, section 2.1).
     """
     if task == "bl":
         return BRAVAIS_LATTICES
@@ -146,7 +146,7 @@ def class_list(task: str, classes: str, numbers: np.ndarray, min_count: int) -> 
 def class_indices(task: str, classes: Sequence, numbers: np.ndarray) -> np.ndarray:
     """Return the class index of each crystal, int32 [N], from its space-group number [N].
 
-    -1 where the crystal belongs to no class of the task.
+    The index is -1 if the crystal belongs to no class of the task.
     """
     index_of = {name: index for index, name in enumerate(classes)}
     groups = range(1, 231)
@@ -156,7 +156,7 @@ def class_indices(task: str, classes: Sequence, numbers: np.ndarray) -> np.ndarr
 
 
 def class_names(task: str, classes: Sequence) -> list[str]:
-    """Return the classes as people read them: 'cubic (F)', '225 Fm-3m', 'orthorhombic Pn-a'."""
+    """Return the readable names of the classes: 'cubic (F)', '225 Fm-3m', 'orthorhombic Pn-a'."""
     if task in ("bl", "eg"):
         return list(classes)
     return [f"{number} {SPACE_GROUP_SYMBOLS[number - 1]}" for number in classes]
@@ -164,7 +164,7 @@ def class_names(task: str, classes: Sequence) -> list[str]:
 
 def _extinction_names() -> list[str]:
     """Return the name of the extinction group of each space group, number 1 first."""
-    # Computed with gemmi, which the other tasks do without.
+    # Imported here because it needs gemmi, which the other tasks do not.
     from sgan_jax import extinction
 
     return [extinction.extinction_group(number).name for number in range(1, 231)]

@@ -1,7 +1,7 @@
-"""Which Wyckoff positions the atoms of a synthetic crystal are on, and which share an element.
+"""Draw the Wyckoff positions of a synthetic crystal's atoms, and which of them share an element.
 
-Mostly an arrangement that several real crystals of the group have in common; else positions drawn
-one by one with the frequencies that they have in the group.
+Usually an arrangement that several real crystals of the space group share; otherwise positions
+drawn one by one, with their frequencies in that group.
 """
 
 import functools
@@ -16,15 +16,15 @@ from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, SyntheticStatisti
 # One tuple of indices of `wyckoff.wyckoff_positions` for each element.
 Arrangement = tuple[tuple[int, ...], ...]
 
-_MOST_LISTED = 0.85  # of a group's crystals; the rest is new even where all real ones are alike
+_MOST_LISTED = 0.85  # of a group's crystals; the rest are drawn even if all real ones are listed
 _MOST_ATOMS = 80  # in the primitive cell of a drawn arrangement
-_UNSEEN = 0.3  # what a position on which no real crystal has atoms counts
+_UNSEEN = 0.3  # added to the weight of each position, so that unoccupied ones occur
 
 
 class _Choices(NamedTuple):
-    listed: float  # probability
+    listed: float  # probability of a listed arrangement
     arrangements: list[Arrangement]
-    cumulative: np.ndarray  # of the arrangements
+    cumulative: np.ndarray  # probability of the arrangements
     weights: np.ndarray  # of each position
     sizes: np.ndarray  # cumulative probability of each (orbits, elements), flat
 
@@ -32,7 +32,7 @@ class _Choices(NamedTuple):
 def arrangement(
     table: SyntheticStatistics, space_group_number: int, rng: np.random.Generator
 ) -> Arrangement:
-    """Draw an arrangement of a group."""
+    """Draw an arrangement for a space group."""
     choices = _choices(table, space_group_number)
     if rng.random() < choices.listed:
         return choices.arrangements[np.searchsorted(choices.cumulative, rng.random())]
@@ -71,7 +71,7 @@ def _choices(table: SyntheticStatistics, number: int) -> _Choices:
     weights[rows[:, 1]] += rows[:, 2]
     system = symmetry.crystal_system(number)
     sizes = table.sizes[symmetry.CRYSTAL_SYSTEMS.index(system)].ravel()
-    if not sizes.any():  # no such crystal among few: as all others are
+    if not sizes.any():  # no crystal of this system in a small table: use all systems
         sizes = table.sizes.sum(axis=0).ravel()
     total = max(int(table.group_counts[number]), 1)
     return _Choices(
@@ -85,7 +85,7 @@ def _choices(table: SyntheticStatistics, number: int) -> _Choices:
 
 @functools.cache
 def _listed(table: SyntheticStatistics) -> dict[int, tuple[list[int], list[Arrangement]]]:
-    """Return counts and arrangements of each group."""
+    """Return the counts and arrangements of each space group."""
     found: dict[int, tuple[list[int], list[Arrangement]]] = {}
     for line in bytes(table.arrangements).decode().splitlines():
         number, count, text = line.split()

@@ -1,7 +1,7 @@
 """The atom list of a CIF block: elements, coordinates, occupancies, displacement parameters.
 
-Takes `tags`: lower-case tag (dots made underscores, so old and new dictionaries read alike) ->
-the column's raw values.
+Takes `tags`: lower-case tag (with underscores for dots, so that old and new dictionaries read
+alike) -> raw values of the column.
 """
 
 import functools
@@ -24,7 +24,7 @@ _TENSOR = ("11", "22", "33", "12", "13", "23")
 
 
 class AtomSites(NamedTuple):
-    """The asymmetric sites as the file has them, dummies and empty sites left out."""
+    """The asymmetric sites as given in the file, without dummies and empty sites."""
 
     elements: tuple[str, ...]
     fractional: np.ndarray  # [n, 3]
@@ -37,7 +37,8 @@ def read_sites(tags: Tags, cell: sites.Cell) -> AtomSites:
     """Return the sites of a block.
 
     Raises:
-      CifError: no atoms, an unknown element, a missing coordinate, an impossible occupancy.
+      CifError: no atoms, an unknown element or scattering length, a missing coordinate, an
+        impossible occupancy.
     """
     columns = [tags.get(f"_atom_site_fract_{axis}", ()) for axis in "xyz"]
     count = len(columns[0])
@@ -68,7 +69,7 @@ def _element(symbol: str, label: str, in_formula: frozenset[str]) -> str:
         element = element_of(symbol)
     else:
         element = element_of(label)
-        # 'HO1' may be holmium or a hydrogen of a hydroxyl: the formula knows.
+        # 'HO1' may be holmium or a hydrogen of a hydroxyl: the formula decides.
         if label[:2].isupper() and element not in in_formula and label[0] in in_formula:
             element = label[0]
     if element is None:
@@ -79,7 +80,7 @@ def _element(symbol: str, label: str, in_formula: frozenset[str]) -> str:
 
 
 def _elements_of_formula(written: str) -> frozenset[str]:
-    """Return the elements of 'H2 O' or 'H2O'; none where it is written in capitals ('NA CL')."""
+    """Return the elements of 'H2 O' or 'H2O'; none if it is written in capitals ('NA CL')."""
     words = re.findall(r"[A-Z][a-z]?|[A-Za-z]", gemmi.cif.as_string(written))
     if any(word == "X" or gemmi.Element(word).name != word for word in words):
         return frozenset()
@@ -92,7 +93,7 @@ def element_of(text: str) -> str | None:
 
     'Fe3+', 'O2-', 'Cl(1)', 'CA1', 'FeA' name elements; so do 'Ow1', 'OH2' (mineralogists' oxygens).
     '7Li' and '11B3+' name isotopes, which are called '7Li' and '11B'; '2H' is 'D'. 'Wat' and 'M1'
-    name none, nor does 'Si/Al', which leaves open how much of each.
+    name none, nor does 'Si/Al', which leaves the proportions open.
     """
     if re.search(r"[/,&][A-Z]", text):
         return None
@@ -124,7 +125,7 @@ def _texts(tags: Tags, tag: str, count: int) -> list[str]:
 
 
 def _numbers(column: Sequence[str]) -> np.ndarray:
-    """Return numbers, uncertainties in brackets dropped; NaN where there is none."""
+    """Return the numbers, without uncertainties in brackets; NaN if a value is no number."""
     as_number = gemmi.cif.as_number
     return np.array([as_number(value) for value in column])
 

@@ -1,8 +1,8 @@
-"""Cells of a synthetic crystal: a shape that real cells of its lattice have, and a volume.
+"""Cells of synthetic crystals: a shape like those of real cells of the lattice, and a volume.
 
-Shapes are drawn from a kernel density: the shape of a real crystal of the same Bravais lattice, by
-preference of the same group and of about as many atoms, spread by a little or by a few per cent:
-by little, because many real cells are nearly those of a more symmetric lattice.
+Shapes are drawn from a kernel density estimate: the shape of a real crystal of the same Bravais
+lattice, preferably of the same space group and with about as many atoms, spread by 0.05 to 5 %.
+The smallest spreads are there because many real cells are nearly those of a more symmetric lattice.
 """
 
 import functools
@@ -15,11 +15,11 @@ from sgan_jax import symmetry
 from sgan_jax.crystals import sites, wyckoff
 from sgan_jax.crystals.synthetic_statistics import SHAPE_SCALE, SyntheticStatistics
 
-_LENGTH_SPREAD = (0.0005, 0.05)  # of ln a/c and ln b/c about a kernel centre, drawn between
+_LENGTH_SPREAD = (0.0005, 0.05)  # of ln a/c and ln b/c about a kernel centre; log-uniform
 _COSINE_SPREAD = 0.7  # of the cosines, relative to that
 _SIZE_SPREAD = 0.3  # of ln of the number of atoms about a kernel centre's
-_SAME_GROUP = 8.0  # how much likelier a kernel centre of the same group is
-_MOST_COSINE = 0.87  # of an angle of 30 degrees
+_SAME_GROUP = 8.0  # relative weight of a kernel centre of the same space group
+_MOST_COSINE = 0.87  # cos 30°
 
 
 class _Shapes(NamedTuple):
@@ -32,12 +32,12 @@ class _Shapes(NamedTuple):
 def shape(
     table: SyntheticStatistics, space_group_number: int, atoms: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw a metric tensor [3, 3] of determinant 1 that the group's operations keep.
+    """Draw a metric tensor [3, 3] of determinant 1 that is invariant under the space group.
 
     Args:
-      table: of shapes that there are.
+      table: statistics of real crystals.
       space_group_number: 1..230.
-      atoms: in the primitive cell.
+      atoms: number of atoms in the primitive cell.
       rng: to draw from.
     """
     shapes = _shapes(table, space_group_number)
@@ -72,14 +72,14 @@ def _exact(angle_deg: float) -> float:
 
 @functools.cache
 def _projector(number: int) -> np.ndarray:
-    """Return the map [9, 9] of metric tensors onto those that the group's rotations keep."""
+    """Return the projector [9, 9] of metric tensors onto those that the group leaves invariant."""
     rotations = np.unique(wyckoff.standard_group(number).rotations, axis=0).astype(np.float64)
     return np.einsum("mji,mkl->iljk", rotations, rotations).reshape(9, 9) / len(rotations)
 
 
 @functools.lru_cache(1024)
 def _cumulative_weights(table: SyntheticStatistics, number: int, atoms: int) -> np.ndarray:
-    """Return the running sum [s] of the weights of the kernel centres for so many atoms."""
+    """Return the cumulative weights [s] of the kernel centres for this number of atoms."""
     shapes = _shapes(table, number)
     distance = (shapes.log_atoms - np.log(atoms)) / _SIZE_SPREAD
     return np.cumsum(shapes.weights * np.exp(-0.5 * distance**2) + 1e-9)
@@ -88,13 +88,13 @@ def _cumulative_weights(table: SyntheticStatistics, number: int, atoms: int) -> 
 @functools.cache
 def _shapes(table: SyntheticStatistics, number: int) -> _Shapes:
     lattice = symmetry.bravais_lattice(number)
-    # The same lattice in the same setting: not an A centring for a C centring.
+    # The same lattice in the same setting: an A centring does not match a C centring.
     fitting = [
         symmetry.bravais_lattice(int(group)) == lattice
         and symmetry.centring(int(group)) == symmetry.centring(number)
         for group in table.shape_groups
     ]
-    if not any(fitting):  # no such crystal among few: any shape, which the group's rotations mend
+    if not any(fitting):  # none in a small table: any shape, which `_projector` symmetrises
         fitting = [True] * len(table.shape_groups)
     numbers = table.shapes[fitting] / SHAPE_SCALE
     same = table.shape_groups[fitting] == number

@@ -1,4 +1,4 @@
-"""CIF file, folder, zip or tar -> Crystals. What cannot be used is skipped, with a reason."""
+"""CIF file, folder, zip or tar -> Crystals. Unusable ones are skipped, with a reason."""
 
 import codecs
 import os
@@ -47,10 +47,10 @@ def read_crystals(
     """Yield the crystals of a CIF file, or of every CIF in a folder, a zip or a tar.
 
     Args:
-      path: of the file, folder or archive.
-      symmetry: 'file' (its operations, else its space-group name) or 'spglib' (found in the atoms).
+      path: the file, folder or archive.
+      symmetry: 'file' (its operations, else its space group) or 'spglib' (from the atoms).
       b_iso_default: B in Å² of an atom without a displacement parameter.
-      skipped: the list that files which cannot be used are appended to; without it they raise.
+      skipped: a list to which unusable files are appended; without it they raise.
 
     Raises:
       CifError: a file cannot be used and `skipped` is None; or there is nothing to read at all.
@@ -82,9 +82,9 @@ def crystals_from_text(
     skipped: list[SkippedFile] | None = None,
     source: str = "",
 ) -> list[crystal.Crystal]:
-    """Return the crystals of one CIF's bytes; arguments as of `read_crystals`.
+    """Return the crystals in the bytes of one CIF; arguments as in `read_crystals`.
 
-    A crystal's id is the name without its ending, and the block's name where there are several.
+    A crystal's id is the name without its extension, and the block's name if there are several.
     """
     if symmetry not in ("file", "spglib"):
         raise ValueError(f"symmetry {symmetry!r} is none of 'file', 'spglib'")
@@ -117,7 +117,7 @@ def _skip(error: CifError, skipped: list[SkippedFile] | None) -> None:
 
 
 def _blocks(data: bytes) -> list[tuple[str, atom_sites.Tags]]:
-    """Return name and wanted columns of each block that may hold a crystal."""
+    """Return the name and wanted columns of each block that may hold a crystal."""
     if not data.strip():
         raise CifError("empty file", "no bytes but blanks")
     try:
@@ -127,13 +127,13 @@ def _blocks(data: bytes) -> list[tuple[str, atom_sites.Tags]]:
     blocks = [(block.name, _wanted_columns(block)) for block in document]
     if not blocks:
         raise CifError("not a CIF", "it has no data block")
-    # A publication's block of text and a pattern's block of points are no crystals.
+    # Blocks with the text of a publication or the points of a pattern hold no crystal.
     holding = [(name, tags) for name, tags in blocks if "_atom_site_fract_x" in tags]
     return holding or blocks[:1]
 
 
 def _text(data: bytes) -> str:
-    """Return the text of a file, whichever encoding its program chose."""
+    """Return the text of a file, whatever its encoding: UTF-16, UTF-8 or else Latin-1."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", errors="replace")
     try:
@@ -183,7 +183,7 @@ def _crystal(
         raise errors[0]
     if len(candidates) == 1:
         return candidates[0]
-    # Where the name leaves the origin open, the wrong one gives another composition, or breaks up
+    # If the name leaves the origin choice open, the wrong one gives another composition, or splits
     # special positions.
     written = gemmi.cif.as_string(tags.get("_chemical_formula_sum", ["?"])[0])
     return min(

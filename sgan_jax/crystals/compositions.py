@@ -1,4 +1,4 @@
-"""Which elements a synthetic crystal is made of: a set that goes together, each in its share."""
+"""The elements of synthetic crystals: sets that occur together, in their usual proportions."""
 
 import functools
 import itertools
@@ -10,9 +10,9 @@ from sgan_jax.crystals import type_geometry
 from sgan_jax.crystals.structure_type import similar_elements
 from sgan_jax.crystals.synthetic_statistics import MOST_KINDS, SyntheticStatistics
 
-_SETS = 4  # drawn, of which one that fits the amounts is taken
-_SHARE_SPREAD = 0.08  # of an element's share of the atoms about its mean
-_SIZE_MISFIT = 0.15  # of ln of the covalent radii of elements that share a position
+_SETS = 4  # number of sets drawn, of which one that fits the amounts is taken
+_SHARE_SPREAD = 0.08  # standard deviation of an element's share of the atoms about its mean
+_SIZE_MISFIT = 0.15  # maximum, of ln covalent radius, for elements that share a position
 
 
 def elements(
@@ -21,12 +21,12 @@ def elements(
     amounts: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Draw an element, an index of the table's, for each kind of atom, given how many there are.
+    """Draw an element, as an index into the table's, for each kind of atom, given the amounts.
 
     Args:
-      table: of frequencies.
+      table: statistics of real crystals.
       space_group_number: 1..230; oxides favour other lattices than alloys do.
-      amounts: atoms of each kind [k].
+      amounts: number of atoms of each kind [k].
       rng: to draw from.
     """
     kinds = len(amounts)
@@ -37,7 +37,7 @@ def elements(
     )
     sets = np.array([_set(table, frequency, kinds, rng) for _ in range(_SETS if kinds > 1 else 1)])
     orders = _orders(kinds)
-    if orders is None:  # too many to try: the largest share to the largest amount
+    if orders is None:  # too many to try: the element of the largest share to the largest amount
         ranked = np.take_along_axis(sets, np.argsort(share[sets], axis=1), axis=1)
         candidates = ranked[:, np.argsort(np.argsort(wanted, kind="stable"))]
     else:
@@ -48,7 +48,7 @@ def elements(
 
 
 def substitute(element: str, present: list[str], rng: np.random.Generator) -> str | None:
-    """Draw a similar element of about the same size that is not there yet; None if none is."""
+    """Draw a similar element of about the same size that is not present; None if there is none."""
     radius = type_geometry.covalent_radius(element)
     others = [
         other
@@ -62,7 +62,7 @@ def substitute(element: str, present: list[str], rng: np.random.Generator) -> st
 def _set(
     table: SyntheticStatistics, frequency: np.ndarray, kinds: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw different elements: each by its frequency and its affinity to those drawn before."""
+    """Draw distinct elements, each by its frequency and its affinity to those drawn before."""
     affinities = _affinities(table)
     affinity = np.zeros(len(frequency))
     chosen = np.empty(kinds, np.int64)
@@ -82,7 +82,7 @@ def _orders(kinds: int) -> np.ndarray | None:
 
 @functools.cache
 def _frequency(table: SyntheticStatistics, lattice: int, kinds: int) -> np.ndarray:
-    """Return how often each element [E] is in crystals of a lattice with so many elements."""
+    """Return each element's weight [E] in crystals of a lattice with this number of elements."""
     occurrences = np.diag(table.pair_counts)
     of_lattice = table.lattice_counts[lattice]
     expected = occurrences * (of_lattice.sum() / occurrences.sum())
@@ -91,7 +91,7 @@ def _frequency(table: SyntheticStatistics, lattice: int, kinds: int) -> np.ndarr
 
 @functools.cache
 def _affinities(table: SyntheticStatistics) -> np.ndarray:
-    """Return ln of how much more often two elements occur together than by chance [E, E]."""
+    """Return ln of the observed over the expected number of crystals with both elements [E, E]."""
     occurrences = np.diag(table.pair_counts).astype(np.float64)
     expected = np.outer(occurrences, occurrences) / table.group_counts.sum()
     affinity = np.log((table.pair_counts + 0.3) / (expected + 0.3))

@@ -1,4 +1,4 @@
-"""Whether spglib finds in the atoms of a synthetic crystal the group it was drawn for."""
+"""Check with spglib that a synthetic crystal has the space group that it was drawn for."""
 
 import functools
 
@@ -9,10 +9,10 @@ from sgan_jax import symmetry
 from sgan_jax.crystals import packing, sites, spglib_errors
 from sgan_jax.crystals.skipped import CifError
 
-SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
+SYMPREC_ANGSTROM = 0.01  # as for the space groups of most databases
 _NOMINAL_EDGE_ANGSTROM = 10.0
 
-# From coordinates in the conventional cell to those in a primitive one; spglib is quicker there.
+# From conventional to primitive coordinates, because spglib is faster in a primitive cell.
 _PRIMITIVE = {
     "P": np.eye(3),
     "A": np.array([[1.0, 0, 0], [0, 1, 1], [0, -1, 1]]),
@@ -30,7 +30,7 @@ def has_group(
     fractional: np.ndarray,
     kind: np.ndarray,
 ) -> bool:
-    """Say whether spglib finds the group in a crystal; kind [n] tells its elements apart."""
+    """Return whether spglib finds the group in a crystal; kind [n] numbers its sites' elements."""
     first = {int(element): k for k, element in reversed(list(enumerate(kind)))}
     kinds = np.array([first[int(element)] for element in kind])[placed.site_index[placed.primitive]]
     atoms = placed.atoms(fractional)[placed.primitive]
@@ -38,7 +38,7 @@ def has_group(
     basis = sites.orthogonalisation(cell) @ np.linalg.inv(to_primitive)
     atoms = atoms @ to_primitive.T
     if symmetry.crystal_system(number) == "cubic" and not placed.directions.any():
-        # Nothing but the size differs from other crystals of this arrangement: asked once.
+        # Only the size differs from other crystals of this arrangement, so the result is cached.
         basis = _NOMINAL_EDGE_ANGSTROM * np.linalg.inv(to_primitive)
         return _found_number(basis.tobytes(), atoms.tobytes(), kinds.tobytes()) == number
     return _spglib_number(basis, atoms, kinds) == number

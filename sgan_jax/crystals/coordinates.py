@@ -1,4 +1,4 @@
-"""Coordinates of the atoms of a synthetic crystal, as frequent as in real ones of its group."""
+"""Coordinates of a synthetic crystal, drawn with their frequencies in real ones of its group."""
 
 import bisect
 import functools
@@ -8,10 +8,10 @@ import numpy as np
 from sgan_jax.crystals import wyckoff
 from sgan_jax.crystals.synthetic_statistics import BINS, SyntheticStatistics
 
-# Many real crystals are slightly distorted more symmetric ones: they have coordinates near simple
-# fractions, which the peaks of the histograms are, all at once.
-_REGULAR_SPREAD = (0.005, 0.5)  # of a bin, drawn between
-_REGULAR_POWER = 2.0  # that sharpens the histograms
+# Many real crystals are slightly distorted versions of more symmetric ones: all their coordinates
+# are near simple fractions, where the histograms have their peaks. Here these are called regular.
+_REGULAR_SPREAD = (0.005, 0.5)  # standard deviation in bins; log-uniform
+_REGULAR_POWER = 2.0  # exponent that sharpens the histograms
 
 
 def free_numbers(
@@ -23,7 +23,7 @@ def free_numbers(
 ) -> np.ndarray:
     """Draw the free numbers [n, 3] (`packing.Orbits`) of orbits on these positions of a group.
 
-    Those of a regular crystal are likely ones, near the centres of their bins.
+    In a regular crystal, frequent bins are preferred, and numbers near the centres of bins.
     """
     numbers = rng.random((len(positions), 3)).tolist()
     jitter = rng.random((len(positions), 3)) - 0.5
@@ -45,7 +45,7 @@ def _histograms(
 ) -> dict[int, list[list[float]]]:
     """Return the cumulative frequencies [freedom, 48] of the free coordinates of positions.
 
-    Lists: a search of so few numbers is over before numpy begins.
+    As lists: for so few numbers, bisection is faster than a call of numpy.
     """
     found = {}
     for group, index, row in table.histogram_positions.tolist():

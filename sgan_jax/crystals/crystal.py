@@ -1,4 +1,4 @@
-"""Crystal: what every source of crystals makes and everything after it takes."""
+"""Crystal: what every source of crystals produces and all later steps use."""
 
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ _SAME_POSITION_ANGSTROM = 0.01
 
 
 class UnitCellSites(NamedTuple):
-    """Every atom of the unit cell, centring included; shared positions stay separate atoms.
+    """Every atom of the unit cell, centring included; atoms on a shared position stay separate.
 
     Attributes:
       elements: N names, as in `Crystal`.
@@ -33,21 +33,21 @@ class UnitCellSites(NamedTuple):
 
 class _Orbit(NamedTuple):
     multiplicity: int  # in the crystal's own cell
-    stabiliser: np.ndarray  # bool [m], the operations that leave the position where it is
-    elements: frozenset[str]  # that share it
+    stabiliser: np.ndarray  # bool [m], the operations that fix the position
+    elements: frozenset[str]  # that share the position
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Crystal:
-    """A crystal: cell, asymmetric sites, all symmetry operations of the cell.
+    """A crystal: its cell, asymmetric unit and all symmetry operations of the cell.
 
     Attributes:
       id: names the crystal in its data set.
       cell: a, b, c (Å), alpha, beta, gamma (degrees).
-      elements: n names without charges, gemmi's; 'D' is not 'H', isotopes are '7Li'.
-      fractional: float64 [n, 3], asymmetric sites, exactly on their special positions.
-      occupancies: float64 [n], crystallographic: 1 is a full position, in (0, 1].
-      b_iso: float64 [n], Å²; B equivalent where the site is anisotropic.
+      elements: n names as in gemmi, without charges; 'D' is not 'H', isotopes are '7Li'.
+      fractional: float64 [n, 3], the asymmetric sites, exactly on their special positions.
+      occupancies: float64 [n], in (0, 1], crystallographic: 1 is a full position.
+      b_iso: float64 [n], Å²; the equivalent B of an anisotropic site.
       u_aniso: float64 [n, 6], Å², U11 U22 U33 U12 U13 U23 as in a CIF; NaN where isotropic.
       rotations: int64 [m, 3, 3], of every operation, centring included.
       translations: float64 [m, 3].
@@ -84,13 +84,13 @@ class Crystal:
 
     @functools.cached_property
     def structure_type(self) -> str:
-        """A string equal for crystals of one structure type, e.g. '225|AB|4 m-3m,4 m-3m'.
+        """A string shared by all crystals of a structure type, e.g. '225|AB|4 m-3m,4 m-3m'.
 
         Space group, anonymous formula, and of each orbit the multiplicity in the standard
-        conventional cell and the site symmetry. Not Wyckoff letters: these change with the origin
-        and the setting (NaCl is 4a 4b either way round), multiplicities and site symmetries do not.
-        In the anonymous formula a shared or partly vacant position counts as full of one kind of
-        atom, so that a solid solution is of its end members' type.
+        conventional cell and the site symmetry. Unlike Wyckoff letters (NaCl is 4a 4b either way
+        round), multiplicities and site symmetries do not depend on the origin and the setting.
+        In the anonymous formula a shared or partly vacant position counts as fully occupied by one
+        kind of atom, so that a solid solution has the type of its end members.
         """
         cells = symmetry.lattice_points(self.space_group_number) / self._group.lattice_points
         orbits = sorted(
@@ -117,7 +117,7 @@ class Crystal:
 
     @functools.cached_property
     def atoms(self) -> float:
-        """Atoms in the unit cell, occupancies summed."""
+        """Number of atoms in the unit cell, the sum of their occupancies."""
         return float(self.occupancies[self.content.site_index].sum())
 
     @functools.cached_property
@@ -126,7 +126,7 @@ class Crystal:
 
     @functools.cached_property
     def stabilisers(self) -> np.ndarray:
-        """Which operations leave each site where it is, bool [n, m]."""
+        """Which operations fix each site, bool [n, m]."""
         return sites.project(self._group, self.fractional, self.cell, _SAME_POSITION_ANGSTROM)[1]
 
     @functools.cached_property
@@ -136,7 +136,7 @@ class Crystal:
 
     @functools.cached_property
     def main_sites(self) -> np.ndarray:
-        """One site of each distinct orbit, ascending: the fullest where elements share it."""
+        """Index of one site of each distinct orbit, ascending: of a shared orbit, the fullest."""
         content = self.content
         first = sites.first_coincident(
             self.fractional, content.fractional, content.site_index, self.cell

@@ -9,7 +9,7 @@ import numpy as np
 from sgan_jax.crystals import operations, sites
 
 EIGHT_PI_SQUARED = 8 * np.pi**2
-_MAX_U = 1.0  # Å²; more is a B in the wrong column or a slip of the point, not a vibration
+_MAX_U = 1.0  # Å²; more is a B in the wrong column or a misplaced decimal point, not a vibration
 
 _ROWS = np.array([0, 1, 2, 0, 0, 1])
 _COLUMNS = np.array([0, 1, 2, 1, 2, 2])
@@ -45,12 +45,12 @@ def from_cartesian(tensors: np.ndarray, cell: sites.Cell) -> np.ndarray:
 
 
 def physical(u_aniso: np.ndarray, cell: sites.Cell) -> np.ndarray:
-    """Return U [n, 6] with NaN rows where it is no mean square displacement."""
+    """Return U [n, 6] with NaN rows where it cannot be a mean-square displacement."""
     given = (np.abs(u_aniso) < 10 * _MAX_U).all(axis=1)
     kept = np.full_like(u_aniso, np.nan)
     if given.any():
         along = np.linalg.eigvalsh(cartesian(u_aniso[given], cell))
-        # Rounded and merged tensors of real files are slightly negative along an axis.
+        # Rounded and merged tensors of real files may be slightly negative along an axis.
         good = (along[:, 0] > -2e-3) & (along[:, 2] < _MAX_U) & (along.sum(axis=1) >= 0)
         rows = np.flatnonzero(given)[good]
         kept[rows] = u_aniso[rows]
@@ -70,7 +70,7 @@ def symmetrised(
 ) -> np.ndarray:
     """Return U [n, 6] averaged over each site's stabiliser, bool [n, m].
 
-    So that it does not matter which of the operations that reach a position is used.
+    The tensor at a position then does not depend on the operation that generates it.
     """
     lengths = _reciprocal_lengths(cell)
     scale = np.outer(lengths, lengths)

@@ -1,4 +1,4 @@
-"""Which crystals were there before: same reduced formula, space group and volume per atom."""
+"""Duplicate crystals: those with the same reduced formula, space group and volume per atom."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ _VOLUME_TOLERANCE = 0.02  # relative
 
 
 class Described(Protocol):
-    """What of a crystal tells duplicates: a `Crystal`, or the little that another process sends."""
+    """What identifies duplicates: a `Crystal`, or the few values that another process sends."""
 
     @property
     def formula(self) -> str:
@@ -29,21 +29,21 @@ class Described(Protocol):
 
     @property
     def atoms(self) -> float:
-        """In the unit cell, occupancies summed."""
+        """Number of atoms in the unit cell, the sum of their occupancies."""
         ...
 
 
 class DuplicateFilter:
-    """Remembers the crystals it has seen, in 16 bytes each; the first of a kind wins."""
+    """Remembers the crystals it has seen, in 16 bytes each; keeps the first of duplicates."""
 
     def __init__(self):
         self._volumes = Seen()
 
     def is_new(self, crystal: Described) -> bool:
-        """Return whether no crystal that was new before is the same; remember this one if so.
+        """Return whether a crystal is no duplicate of an earlier new one; remember it if so.
 
-        The same are crystals of one reduced formula and space group whose volume per atom differs
-        by at most 2 % of the first's.
+        Duplicates have the same reduced formula and space group, and a volume per atom that differs
+        by at most 2 % from that of the first.
         """
         formula, number = crystal.formula, crystal.space_group_number
         volume = crystal.volume / crystal.atoms
@@ -54,10 +54,10 @@ class DuplicateFilter:
         return True
 
     def remember(self, formula: str, space_group_number: int, volume_per_atom: float) -> None:
-        """Take a crystal for one that was new, as a build did before it was killed."""
+        """Remember a crystal that was new, for example in a build before it was killed."""
         self._volumes.add(kind(formula, space_group_number), volume_per_atom)
 
 
 def kind(formula: str, space_group_number: int) -> str:
-    """Return what a crystal shares with its duplicates; of these, the volume decides."""
+    """Return what a crystal shares with its duplicates, before the volume per atom is compared."""
     return f"{space_group_number} {formula}"

@@ -1,8 +1,8 @@
-"""Atoms of each element spread evenly over the cell: real crystals reflect little at low angles.
+"""Spread each element's atoms evenly over the cell: real crystals reflect little at low angles.
 
-Charges and sizes see to that in nature. Here the sum of the long waves of each element's density,
-Σ |mean of exp 2πi(h·x)|² over its atoms and the reciprocal lattice vectors h of d-spacings above
-`LONGEST_ANGSTROM`, is made smaller by moving the atoms down its gradient.
+In nature, charges and sizes cause this. Here the atoms are moved by gradient descent on the power
+of the long waves of each element's density: the sum of |mean of exp 2πi(h·x)|², the mean over its
+atoms, over the reciprocal lattice vectors h of d-spacings above `LONGEST_ANGSTROM`.
 """
 
 import itertools
@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-LONGEST_ANGSTROM = 4.8  # d-spacing, above which waves are made weak
-_STEP = 0.6  # Å² that an atom moves for a unit of the gradient
+LONGEST_ANGSTROM = 4.8  # d-spacing above which waves are weakened
+_STEP = 0.6  # Å², the step size of the gradient descent
 
 
 class LongWaves(NamedTuple):
     """The long waves of a cell's atoms; `long_waves` makes it.
 
     Attributes:
-      waves: one of each pair h, -h, int [q, 3]; without those that the centring makes vanish.
-      most: the highest |h|, |k|, |l| of them.
-      cartesian: the waves in Å⁻¹, times what atoms move for a unit of the gradient [q, 3].
-      mean: float64 [kinds, N], the mean over the atoms of each element, in one primitive cell.
-      chosen: int [n], the atoms of these that may move.
+      waves: int [q, 3], one of each pair h, -h, without the systematic absences of the centring.
+      most: the largest |h|, |k|, |l| of them.
+      cartesian: float64 [q, 3], the waves in Å⁻¹ times the step size of the gradient descent.
+      mean: float64 [kinds, N], averages over the atoms of each element, in one primitive cell.
+      chosen: int [n], which of these atoms may move.
       kind: int [n], their elements.
     """
 
@@ -34,7 +34,7 @@ class LongWaves(NamedTuple):
     kind: np.ndarray
 
     def push(self, atoms: np.ndarray) -> np.ndarray:
-        """Return by how much to move the chosen ones of atoms [N, 3], Cartesian in Å [n, 3]."""
+        """Return the Cartesian displacements [n, 3] in Å of the chosen among atoms [N, 3]."""
         phases = self.phases(atoms)
         means = self.mean @ phases  # [kinds, q]
         slopes = (means[self.kind].conj() * phases[self.chosen]).imag  # [n, q]
@@ -43,8 +43,8 @@ class LongWaves(NamedTuple):
     def phases(self, atoms: np.ndarray) -> np.ndarray:
         """Return exp 2πi(h·x) of atoms [N, 3], complex [N, q].
 
-        As products over the axes: the exponentials of a few multiples of each coordinate are far
-        fewer than the waves.
+        As products over the axes, because the few multiples of each coordinate need far fewer
+        exponentials than the waves.
         """
         factors = []
         for axis, limit in enumerate(self.most):
@@ -65,7 +65,7 @@ def long_waves(
     Args:
       basis: of the cell, columns in Å [3, 3].
       kind_of_atom: int [N], the element of each atom of one primitive cell, from 0.
-      chosen: int [n], the atoms of these that may move.
+      chosen: int [n], which of these atoms may move.
       centrings: the lattice points of the cell, float64 [m, 3].
     """
     most = (np.linalg.norm(basis, axis=0) / LONGEST_ANGSTROM).astype(int)  # |h| = |a·h| <= a/d

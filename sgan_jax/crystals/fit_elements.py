@@ -1,6 +1,6 @@
 """The chemistry in the table of statistics: which elements occur together, how large atoms are.
 
-Part of `fit_synthetic`; all arrays are indexed by `elements`, the names of those that occur.
+Part of `fit_synthetic`; all arrays are indexed by `elements`, the names of the frequent ones.
 """
 
 import collections
@@ -17,16 +17,16 @@ from sgan_jax.crystals.synthetic_statistics import MOST_KINDS
 
 _LEAST_OCCURRENCES = 20  # crystals, for an element to be drawn
 _CONTACT_QUANTILE = 0.08  # of the closest approaches of a pair in the crystals that have it
-_PRIOR = 6  # crystals that the closest approach expected from the radii weighs
-_MOST_ATOMS = 120  # crystals of more are not searched for contacts
+_PRIOR = 6  # weight, in crystals, of the closest approach expected from the radii
+_MOST_ATOMS = 120  # crystals with more are not searched for contacts
 _SHIFTS = np.array(list(itertools.product((-1, 0, 1), repeat=3)), np.float64)
 
 
 def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
-    """Return the arrays `elements`, `kinds`, `pairs`, `shares`, `atom_volumes`, ...
+    """Return the arrays of `SyntheticStatistics` from `elements` on.
 
     Raises:
-      ValueError: no crystal is of elements that are in many others, too.
+      ValueError: no crystal consists of elements that many crystals contain.
     """
     occurrences = collections.Counter(e for crystal in crystals for e in set(crystal.elements))
     elements = sorted(
@@ -49,7 +49,7 @@ def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
     fraction = amounts / amounts.sum(axis=1, keepdims=True)
     for k in range(1, MOST_KINDS + 1):
         frequency[k] = present[kinds == k].sum(axis=0)
-        # Pulled towards an even share where an element is rare.
+        # Shrunk towards an equal share where an element is rare.
         shares[k] = (fraction[kinds == k].sum(axis=0) + 3 / k) / (frequency[k] + 3)
     lattices = np.array([symmetry.bravais_index(c.space_group_number) for c in usable])
     of_lattice = [present[lattices == i].sum(axis=0) for i in range(len(symmetry.BRAVAIS_LATTICES))]
@@ -77,9 +77,9 @@ def _amounts(crystal: Crystal, index: dict[str, int]) -> np.ndarray:
 
 
 def _atom_volumes(amounts: np.ndarray, volumes: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return each element's volume in Å³, and the spread of ln V about their sums.
+    """Return each element's volume in Å³, and the standard deviation of ln V about their sums.
 
-    Least squares of relative deviations, repeated without the crystals that are far off.
+    Least squares of relative deviations, repeated without outliers.
     """
     kept = np.ones(len(volumes), bool)
     fitted = np.full(amounts.shape[1], 15.0)
@@ -98,7 +98,7 @@ def _atom_volumes(amounts: np.ndarray, volumes: np.ndarray) -> tuple[np.ndarray,
 def _closest_approaches(
     crystals: list[Crystal], index: dict[str, int]
 ) -> dict[tuple[int, int], list[float]]:
-    """Return, for each pair of elements, how near they come (Å) in each crystal that has both."""
+    """Return the closest approaches (Å) of each pair of elements, one per ordered crystal."""
     closest: dict[tuple[int, int], list[float]] = collections.defaultdict(list)
     for crystal in crystals:
         if len(crystal.content.site_index) <= _MOST_ATOMS and (crystal.occupancies == 1).all():
@@ -112,12 +112,12 @@ def _distances(
 ) -> np.ndarray:
     """Return a quantile of the closest approaches of two elements, Å [n, n].
 
-    Drawn towards the quantile that their radii let expect, the more the fewer crystals there are.
+    Shrunk towards the value expected from their radii, the more so the fewer crystals there are.
     """
     radii = np.array([gemmi.Element("H" if e == "D" else e).covalent_r for e in index])
     sums = radii[:, None] + radii
     factors = {pair: np.quantile(d, quantile) / sums[pair] for pair, d in closest.items()}
-    # What the pairs of two elements have in common: both are anions, or an anion and a cation.
+    # A median per element, because the factor depends on whether both are anions or one a cation.
     mean = np.ones(len(index))
     for i in range(len(index)):
         mean[i] = np.median([f for pair, f in factors.items() if i in pair])

@@ -2,12 +2,13 @@
 
     python -m sgan_jax.crystals.fit_synthetic --crystals=open_crystals.zip
 
-The table holds frequencies, never a crystal: how often groups, elements, pairs of elements and
-arrangements of Wyckoff positions occur, how large atoms are, how near they come, histograms of
-coordinates, and kernel centres of cell shapes. What fewer than `LEAST_SHARED` crystals have in
-common is left out. Two files of crystal ids (the first column) keep the crystals of a test out of
-it: `--only` of those to use, `--leave_out` of those not to (the same compound under another id
-stays in: `--only` is the sure way). What is made with `--to` serves as `data.synthetic_statistics`:
+The table holds statistics, never a whole crystal: frequencies of space groups, elements, pairs of
+elements and arrangements of Wyckoff positions, volumes of atoms, distances of closest approach,
+histograms of coordinates, and cell shapes (kernel centres). Arrangements of fewer than
+`LEAST_SHARED` crystals are left out. To keep test crystals out of it, give a file of crystal ids
+(the first column): `--only` for those to use, or `--leave_out` for those to exclude (the same
+compound under another id stays in: `--only` is safer). Use a table made with `--to` as
+`data.synthetic_statistics`:
 
     grep -wE "labelled|validation" runs/mine/split.tsv > known.tsv
     python -m sgan_jax.crystals.fit_synthetic --crystals=mine.zip --only=known.tsv --to=known.npz
@@ -26,15 +27,15 @@ from sgan_jax.crystals.crystal import Crystal
 from sgan_jax.crystals.synthetic_statistics import BINS, MOST_KINDS, MOST_ORBITS, PATH, SHAPE_SCALE
 
 LEAST_SHARED = 3  # crystals, for an arrangement to be listed
-_SHAPES_OF_GROUP = 64  # kernel centres kept, at most
+_SHAPES_OF_GROUP = 64  # kernel centres kept of a space group, at most
 _LEAST_COORDINATES = 20  # sites on a position, for a histogram of its own
 
 
 def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
-    """Return the table's arrays (`SyntheticStatistics` says what they are).
+    """Return the arrays of the table, described in `SyntheticStatistics`.
 
     Raises:
-      ValueError: the crystals are too few to be drawn from.
+      ValueError: there are too few crystals for a table.
     """
     of_group: dict[int, list[Crystal]] = collections.defaultdict(list)
     for crystal in crystals:
@@ -65,7 +66,7 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
         chosen = rng.permutation(len(members))[:_SHAPES_OF_GROUP]
         shapes += [(number, *_shape(members[k])) for k in np.sort(chosen)]
     chemistry = fit_elements.fit(everyone)
-    most = len(chemistry["elements"])  # of what has more, no crystal can be drawn
+    most = len(chemistry["elements"])  # no crystal with more elements can be drawn
     lines = [line for line in lines if line.count("|") < most]
     sizes[:, :, most + 1 :] = 0
     if not sizes.any():
@@ -91,8 +92,8 @@ def _arrangements(
 ) -> tuple[list[tuple[str, int]], list[tuple[int, int]]]:
     """Return the shared arrangements with their counts, and the sizes of all other crystals.
 
-    An arrangement is '0.5|7.7', the positions that the orbits of each element are on; a size is how
-    many orbits and elements there are.
+    An arrangement is '0.5|7.7', the positions of each element's orbits; a size is the numbers of
+    orbits and elements.
     """
     texts, sizes = [], []
     for crystal, chosen, indices in zip(members, orbits, positions, strict=True):
@@ -126,7 +127,7 @@ def _coordinates(number, positions, points):
 
 
 def _shape(crystal: Crystal) -> tuple[int, ...]:
-    """Return ln of the atoms in the primitive cell, of a/c and b/c, and cosines; scaled."""
+    """Return ln of the primitive cell's number of atoms, ln a/c, ln b/c and cosines; scaled."""
     a, b, c, *angles = crystal.cell
     atoms = crystal.atoms / symmetry.lattice_points(crystal.space_group_number)
     numbers = [np.log(atoms), np.log(a / c), np.log(b / c), *np.cos(np.radians(angles))]
@@ -167,7 +168,7 @@ def by_id(crystals: Iterable[Crystal]) -> dict[str, Crystal]:
     """Return crystals by their ids.
 
     Raises:
-      ValueError: two have one id, which then cannot say which of them is meant.
+      ValueError: two crystals have the same id, which is then ambiguous.
     """
     found: dict[str, Crystal] = {}
     for crystal in crystals:

@@ -1,4 +1,4 @@
-"""The symmetry that spglib finds in the atoms, whatever the file says: for P 1 exports."""
+"""The symmetry that spglib finds in the atoms, whatever the file says; for exports in P 1."""
 
 import numpy as np
 import spglib
@@ -7,8 +7,8 @@ from sgan_jax.crystals import crystal as crystals
 from sgan_jax.crystals import displacements, operations, sites, spglib_errors
 from sgan_jax.crystals.skipped import CifError
 
-SYMPREC_ANGSTROM = 0.01  # as the space groups of most databases were found
-_MAX_ATOMS = 4_000  # in the unit cell; spglib's time grows with their square, 40 s for so many
+SYMPREC_ANGSTROM = 0.01  # as for the space groups of most databases
+_MAX_ATOMS = 4_000  # in the unit cell; spglib takes 40 s for this many, growing with the square
 _CHUNK = 200_000  # positions held at a time
 
 
@@ -52,7 +52,7 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
     ]
     averaged = np.array([_averaged(positions[orbit], data, lattice.T) for orbit in orbits])
     standard = averaged @ data.transformation_matrix.T + data.origin_shift
-    # Every atom on the first position of each orbit.
+    # Every atom at the first position of each orbit.
     rows = [(k, atom) for k, orbit in enumerate(orbits) for atom in members[orbit[0]]]
     position, atoms = (np.array(column) for column in zip(*rows, strict=True))
     site_of_atom = crystal.content.site_index[atoms]
@@ -78,7 +78,7 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
 def _positions(
     content: crystals.UnitCellSites, cell: sites.Cell
 ) -> tuple[np.ndarray, list[list[int]]]:
-    """Return distinct positions [p, 3] and the atoms on each."""
+    """Return the distinct positions [p, 3] and the atoms at each."""
     everyone = np.arange(len(content.fractional))
     first = sites.first_coincident(content.fractional, content.fractional, everyone, cell)
     members: dict[int, list[int]] = {}
@@ -88,10 +88,10 @@ def _positions(
 
 
 def _averaged(orbit: np.ndarray, data: spglib.SpglibDataset, basis: np.ndarray) -> np.ndarray:
-    """Return the first of an orbit's positions [n, 3], averaged over what operations make of all.
+    """Return an orbit's first position, averaged over the images of all its positions [n, 3].
 
-    spglib's own `std_positions` rest on one position each, which is off by as much as the origin
-    that it has found: up to the tolerance.
+    spglib's own `std_positions` are each derived from one position, and so off by as much as the
+    origin that it has found: up to the tolerance.
     """
     total = np.zeros(3)
     step = max(1, _CHUNK // len(orbit))
@@ -108,7 +108,7 @@ def _averaged(orbit: np.ndarray, data: spglib.SpglibDataset, basis: np.ndarray) 
 def _rotated(
     crystal: crystals.Crystal, atoms: np.ndarray, rotation: np.ndarray, cell: sites.Cell
 ) -> np.ndarray:
-    """Return U [n, 6] of the atoms in the standardised cell, whose axes spglib has turned."""
+    """Return U [n, 6] of the atoms in the standardised cell, whose axes spglib has rotated."""
     u_aniso = crystal.u_aniso[crystal.content.site_index[atoms]]
     given = np.isfinite(u_aniso[:, 0])
     if given.any():

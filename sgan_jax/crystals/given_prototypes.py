@@ -1,4 +1,4 @@
-"""Structure types from CIF files of a user's own: each crystal of them is a prototype.
+"""Structure types from a user's own CIF files: each crystal in them is a prototype.
 
 Its elements are the roles; each may be filled by the elements that share a group with it in
 `structure_types/element_groups.toml`.
@@ -17,9 +17,9 @@ from sgan_jax.crystals.structure_type import StructureType, similar_elements
 def structure_types(path: pathlib.Path) -> tuple[StructureType, ...]:
     """Return the prototypes in a CIF file, a folder, a zip or a tar; read once per process.
 
-    With the symmetry that spglib finds, in the standard setting, in which cells can be strained.
-    Files that cannot be used are left out. A position that elements share, or that is partly
-    vacant, counts as full of its most frequent element.
+    They have the symmetry that spglib finds and its standard setting, in which cells can be
+    strained. Unusable files are left out. A shared or partly vacant position counts as full of its
+    most frequent element.
 
     Raises:
       ValueError: none of the files can be used.

@@ -1,6 +1,6 @@
-"""Files of crystals, one after another: a file, a folder, a zip or a tar; bytes, not yet parsed.
+"""The CIFs of a file, a folder, a zip or a tar, one after another, as bytes not yet parsed.
 
-Only names ending in .cif or .cif.gz count in folders and archives, in upper or lower case.
+In folders and archives only names ending in .cif or .cif.gz count, in upper or lower case.
 """
 
 import gzip
@@ -18,7 +18,7 @@ from sgan_jax.crystals.skipped import CifError
 
 MAX_BYTES = 32 * 2**20  # of one CIF, unpacked; thousands of atoms with reflections have a few MB
 
-_MAX_RATIO = 500  # of a tar's unpacked to its packed bytes; of very similar CIFs it is some 150
+_MAX_RATIO = 500  # of a tar's unpacked to its packed bytes; about 150 for very similar CIFs
 _FREE_BYTES = 2**30  # that a tar may unpack to, whatever the ratio
 
 # What broken archives raise; NotImplementedError: unknown compression, RuntimeError: a password.
@@ -42,14 +42,14 @@ class Member(NamedTuple):
 
 
 def cif_members(path: str | os.PathLike) -> Iterator[Member]:
-    """Yield the CIFs of a path, sorted by name (a tar's as it has them, for it cannot be sought).
+    """Yield the CIFs of a path, sorted by name (a tar's in its own order, to read it in one pass).
 
-    A member's bytes must be loaded before the next is asked for. Loading raises `CifError` where
-    the bytes cannot be had.
+    A member's bytes must be loaded before the next member is requested. Loading raises `CifError`
+    if the bytes cannot be read.
 
     Raises:
-      CifError: the path is not there, cannot be opened, holds no CIF, or unpacks to far more than
-        files of text can.
+      CifError: the path does not exist, cannot be opened, holds no CIF, or unpacks to far more than
+        text files can.
     """
     path = pathlib.Path(path)
     if not path.exists():
@@ -67,7 +67,7 @@ def cif_members(path: str | os.PathLike) -> Iterator[Member]:
         if first is None:
             raise CifError("no CIF", "it holds no file named *.cif or *.cif.gz", str(path))
         for member in itertools.chain([first], members):
-            # On some disks names are no Unicode; what they are written into is.
+            # File names need not be valid Unicode, but the files they are written to are.
             name = member.name.encode(errors="surrogateescape").decode(errors="backslashreplace")
             yield member._replace(name=name)
     except CifError:
@@ -77,7 +77,7 @@ def cif_members(path: str | os.PathLike) -> Iterator[Member]:
 
 
 def names_below(folder: pathlib.Path) -> Iterator[str]:
-    """Yield the names, relative to a folder, of all in it that is no folder; in no order."""
+    """Yield the names, relative to a folder, of all files below it, in no particular order."""
     for here, _, names in os.walk(folder):  # five times as fast as pathlib
         below = pathlib.Path(here).relative_to(folder).as_posix()
         yield from names if below == "." else (f"{below}/{name}" for name in names)
@@ -91,7 +91,7 @@ def _is_cif(name: str) -> bool:
 def _folder(path: pathlib.Path) -> Iterator[Member]:
     for name in sorted(filter(_is_cif, names_below(path))):
         full = os.path.join(path, name)
-        if os.path.exists(full) and not os.path.isfile(full):  # a pipe; a dangling link is told of
+        if os.path.exists(full) and not os.path.isfile(full):  # a pipe; a dangling link is reported
             continue
         yield Member(name, lambda name=name: _load(name, lambda: (path / name).open("rb")))
 
@@ -117,7 +117,7 @@ def _tar(path: pathlib.Path) -> Iterator[Member]:
     most = max(_MAX_RATIO * path.stat().st_size, _FREE_BYTES)
     with tarfile.open(path) as archive:
         while (entry := archive.next()) is not None:
-            # Nobody else needs them, and each is 2 kB.
+            # tarfile keeps them, 2 kB each, and nothing needs them.
             archive.members.clear()  # ty: ignore[missing-attribute]
             if entry.offset_data + entry.size > most:
                 raise CifError("too large", f"more than {most:.2g} bytes unpacked", str(path))
@@ -131,7 +131,7 @@ def _tar(path: pathlib.Path) -> Iterator[Member]:
                         claimed=entry.size,
                     ),
                 )
-        archive.fileobj.seek(archive.offset)  # tarfile takes a damaged header for the end
+        archive.fileobj.seek(archive.offset)  # tarfile mistakes a damaged header for the end
         if any(archive.fileobj.read(tarfile.BLOCKSIZE)):
             raise CifError("unreadable file", f"damaged at byte {archive.offset}", str(path))
 

@@ -1,6 +1,6 @@
 """Symmetry operations of a cell as a group: products, stabilisers, cosets, site symmetries.
 
-Crystals share groups, so each is built once (`operation_group`) and remembers what it was asked.
+Crystals share groups, so each is built once (`operation_group`) and caches its results.
 Operations act on fractional coordinates: x' = R x + t, modulo lattice translations.
 """
 
@@ -9,14 +9,14 @@ from collections import Counter
 
 import numpy as np
 
-# Closeness of translations that products of rounded operations (1/3 as 0.3333) must still reach.
+# Translations of products may differ by this, because files round operations (1/3 as 0.3333).
 _TRANSLATION_TOLERANCE = 4e-3
 
-# An operation's kind by its trace times its determinant; a determinant of -1 puts a bar before it.
+# The type of an operation by trace times determinant; a determinant of -1 prefixes a '-'.
 _TRACE_NAMES = {3: "1", -1: "2", 0: "3", 1: "4", 2: "6"}
 
-# The 32 point groups by how many operations they hold of each kind (International Tables A,
-# table 3.2.1.3; the same count decides in spglib). Identity left out.
+# The 32 point groups by their number of operations of each type, without the identity
+# (International Tables A, table 3.2.1.3; spglib uses the same counts).
 _POINT_GROUPS: dict[str, dict[str, int]] = {
     "1": {},
     "-1": {"-1": 1},
@@ -61,7 +61,7 @@ class OperationGroup:
       rotations: int [m, 3, 3], acting on fractional coordinates.
       translations: float64 [m, 3], in [0, 1).
       lattice_points: number of pure translations, i.e. lattice points in the cell.
-      identity: bool [m], true of the identity.
+      identity: bool [m], true for the identity.
     """
 
     def __init__(self, rotations: np.ndarray, translations: np.ndarray):
@@ -81,7 +81,7 @@ class OperationGroup:
         return len(self.rotations)
 
     def images(self, fractional: np.ndarray) -> np.ndarray:
-        """Return where the operations send points [n, 3]: [n, m, 3], not wrapped into the cell."""
+        """Return the images [n, m, 3] of points [n, 3], not wrapped into the cell."""
         moved = fractional @ self._float_rotations.reshape(-1, 3).T
         return moved.reshape(len(fractional), -1, 3) + self.translations
 
@@ -137,9 +137,9 @@ class OperationGroup:
         return self._subgroups[key]
 
     def representatives(self, stabiliser: np.ndarray) -> np.ndarray:
-        """Return operations that make each image of a site once, given its stabiliser, bool [m].
+        """Return operations that give each image of a site once, given its stabiliser, bool [m].
 
-        One of each left coset: i and j make the same image when j = i s, s in the stabiliser.
+        One of each left coset: i and j give the same image if j = i s with s in the stabiliser.
         """
         key = stabiliser.tobytes()
         if key not in self._representatives:
@@ -176,7 +176,7 @@ def operation_group(rotations: np.ndarray, translations: np.ndarray) -> Operatio
 
 
 def point_group(rotations: np.ndarray) -> str:
-    """Return the point group of distinct rotations [n, 3, 3] by counting kinds of operation."""
+    """Return the point group of distinct rotations [n, 3, 3] by counting types of operation."""
     determinants = np.round(np.linalg.det(rotations)).astype(int)
     traces = np.trace(rotations, axis1=1, axis2=2) * determinants
     kinds = Counter(

@@ -1,4 +1,4 @@
-"""Atoms pushed apart until none overlap, each within the freedom of its Wyckoff position."""
+"""Push atoms apart until none overlap, each within the freedom of its Wyckoff position."""
 
 import itertools
 from typing import NamedTuple
@@ -8,14 +8,14 @@ import numpy as np
 from sgan_jax.crystals import even_filling, wyckoff
 
 _SPREADING_STEPS, _PUSHING_STEPS = 20, 25
-_SPREADING, _PUSHING = 0.2, 0.4  # of what each pair lacks, in a step
+_SPREADING, _PUSHING = 0.2, 0.4  # fraction of each pair's shortfall that a step corrects
 _LONGEST_MOVE = 0.5  # Å, in a step
-_LOST = (12, 0.6)  # after so many steps with no better ratio, pushing is given up
-_EASE = 0.02  # pushing ends when the ratio that is asked for is surpassed by this
-_DIGITS = 10  # of coordinates, in each step: else last bits grow until machines disagree
-_NEARER_IMAGE = 0.65  # of atoms that are near two images of another one the nearer is enough
+_LOST = (12, 0.6)  # after this many steps, pushing ends if no ratio was this good
+_EASE = 0.02  # pushing ends when the requested ratio is exceeded by this
+_DIGITS = 10  # kept of coordinates in each step: else rounding errors grow and machines disagree
+_NEARER_IMAGE = 0.65  # factor on the search range: of two images in range the nearer is enough
 
-# Of a cell that is narrow along some of the axes: the cells that an image may lie in.
+# By the axes along which a cell is narrow: the cells in which the nearest image may lie.
 _NEIGHBOURS = {
     narrow: np.array(list(itertools.product(*[(-1.0, 0.0, 1.0) if x else (0.0,) for x in narrow])))
     for narrow in itertools.product((False, True), repeat=3)
@@ -23,12 +23,12 @@ _NEIGHBOURS = {
 
 
 class Orbits(NamedTuple):
-    """Orbits of one group and how the coordinates of their atoms follow from free numbers.
+    """Orbits of a space group, and how their atoms' coordinates follow from free numbers.
 
     Attributes:
       site_index: int [N], orbit of each atom of the conventional cell.
       first: int [n], the atom of each orbit that is its site.
-      rotations: float64 [N, 3, 3], the operation that makes each atom from its orbit's site.
+      rotations: float64 [N, 3, 3], of the operation that generates each atom from its site.
       translations: float64 [N, 3].
       primitive: int [N / lattice points], the atoms of one primitive cell, the sites among them.
       centrings: float64 [lattice points, 3].
@@ -48,18 +48,18 @@ class Orbits(NamedTuple):
     free: np.ndarray
 
     def sites(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the sites [n, 3] of free numbers [n, 3]."""
+        """Return the sites [n, 3] for free numbers [n, 3]."""
         return self.origins + np.einsum("nij,nj->ni", self.directions, numbers)
 
     def atoms(self, points: np.ndarray) -> np.ndarray:
-        """Return all atoms [N, 3] of sites [n, 3]."""
+        """Return all atoms [N, 3] generated from sites [n, 3]."""
         moved = np.einsum("nij,nj->ni", self.rotations, points[self.site_index])
         moved += self.translations
         return moved
 
 
 def orbits(space_group_number: int, positions: list[int]) -> Orbits:
-    """Return the orbits on these positions of a group."""
+    """Return the orbits on these Wyckoff positions, by index, of a space group."""
     group = wyckoff.standard_group(space_group_number)
     chosen = [wyckoff.wyckoff_positions(space_group_number)[index] for index in positions]
     operations = np.concatenate([position.representatives for position in chosen])
@@ -85,7 +85,7 @@ def orbits(space_group_number: int, positions: list[int]) -> Orbits:
 def least_ratio_of_fixed(
     placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray
 ) -> float:
-    """Return the least ratio of a distance to its contact among the sites that cannot move."""
+    """Return the least ratio of a distance to its contact distance among sites that cannot move."""
     fixed = ~placed.directions.any(axis=(1, 2))
     if not fixed.any():
         return float("inf")
@@ -100,9 +100,9 @@ def spread(
 
     Args:
       placed: the orbits.
-      numbers: to start from [n, 3].
+      numbers: initial free numbers [n, 3].
       basis: of the cell, columns in Å [3, 3].
-      usual: Å [n, N], the usual distance of each site from each atom, which is gone for.
+      usual: Å [n, N], the usual distance of each site from each atom, which is the goal.
       kind: int [n], the element of each orbit, from 0.
     """
     inverse = np.linalg.inv(basis)
@@ -122,16 +122,16 @@ def spread(
 def pushed_apart(
     placed: Orbits, numbers: np.ndarray, basis: np.ndarray, contacts: np.ndarray, enough: float
 ) -> tuple[np.ndarray, float]:
-    """Return free numbers [n, 3] with the atoms that are too near each other pushed apart.
+    """Push apart atoms that are too close; return the free numbers [n, 3] and the least ratio.
 
-    And the least ratio of a distance between two atoms to their contact.
+    The ratio is that of the distance between two atoms to their contact distance.
 
     Args:
       placed: the orbits.
-      numbers: to start from [n, 3].
+      numbers: initial free numbers [n, 3].
       basis: of the cell, columns in Å [3, 3].
-      contacts: Å [n, N], the least distance of each site from each atom.
-      enough: the least ratio at which pushing ends.
+      contacts: Å [n, N], the contact distance of each site from each atom.
+      enough: the ratio that is sufficient.
     """
     inverse = np.linalg.inv(basis)
     shifts = _shifts(basis, _NEARER_IMAGE * contacts.max())
@@ -149,7 +149,7 @@ def pushed_apart(
 
 
 def _lacking(vectors: np.ndarray, distances: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Return for each site the sum of what its distances fall short of, as a vector [n, 3]."""
+    """Return for each site the vector sum [n, 3] of its distances' shortfalls from the goal."""
     lack = np.maximum(goal[:, :, None] - distances, 0.0) / distances
     return np.einsum("nask,nas->nk", vectors, lack)
 
@@ -157,7 +157,7 @@ def _lacking(vectors: np.ndarray, distances: np.ndarray, goal: np.ndarray) -> np
 def _moved(
     placed: Orbits, numbers: np.ndarray, push: np.ndarray, inverse: np.ndarray
 ) -> np.ndarray:
-    """Return the free numbers after a push [n, 3] in Å, which is cut to `_LONGEST_MOVE`."""
+    """Return the free numbers after a push [n, 3] in Å, which is limited to `_LONGEST_MOVE`."""
     length = np.sqrt(np.einsum("nk,nk->n", push, push)) + 1e-12
     push = push * np.minimum(1.0, _LONGEST_MOVE / length)[:, None]
     moved = numbers + np.einsum("nij,nj->ni", placed.free, push @ inverse.T)
@@ -165,9 +165,9 @@ def _moved(
 
 
 def crowding(placed: Orbits, numbers: np.ndarray, basis: np.ndarray, usual: np.ndarray) -> float:
-    """Return the sum over pairs of how far their distance falls short of `usual` [n, N], squared.
+    """Return the sum over pairs of the squared relative shortfall of the distance from `usual`.
 
-    Relative to it; the least for atoms that fill the cell evenly.
+    `usual` is [n, N], in Å. The sum is least for atoms that fill the cell evenly.
     """
     shifts = _shifts(basis, _NEARER_IMAGE * usual.max())
     _, distances = _apart(placed, placed.sites(numbers), basis, shifts)
@@ -183,9 +183,9 @@ def _ratios(
 
 
 def _shifts(basis: np.ndarray, reach: float) -> np.ndarray:
-    """Return the lattice vectors [s, 3], Cartesian, that may bring the nearest image.
+    """Return the lattice vectors [s, 3], Cartesian, that may lead to the nearest image.
 
-    0 alone if the cell is wide.
+    Only 0 if the cell is wide.
     """
     inverse = np.linalg.inv(basis)
     narrow = np.einsum("ij,ij->i", inverse, inverse) > (0.5 / reach) ** 2  # 1 / height, squared
@@ -193,7 +193,7 @@ def _shifts(basis: np.ndarray, reach: float) -> np.ndarray:
 
 
 def _apart(placed, points, basis, shifts) -> tuple[np.ndarray, np.ndarray]:
-    """Return vectors from atoms to sites [n, N, s, 3] and distances, inf of an atom from itself."""
+    """Return vectors from atoms to sites [n, N, s, 3] and distances, inf from an atom to itself."""
     difference = points[:, None] - placed.atoms(points)
     difference -= np.rint(difference)
     vectors = (difference @ basis.T)[:, :, None] + shifts

@@ -1,4 +1,4 @@
-"""Sites, cell and space group put together: checked against each other, made exact, a Crystal."""
+"""Combine sites, cell and space group into a Crystal, after checking and making them exact."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from sgan_jax.crystals import atom_sites, crystal, displacements, operations, si
 from sgan_jax.crystals.skipped import CifError
 from sgan_jax.crystals.space_group import SpaceGroup
 
-# Coordinates rounded to three digits lie within this of their special position; atoms of real
-# disorder are farther from their images.
+# Coordinates rounded to three digits lie within this of their special position; truly disordered
+# atoms are farther from their images.
 _SPECIAL_POSITION_ANGSTROM = 0.05
-_OVERLAP_ANGSTROM = 0.3  # no two atoms are this close: half of the shortest bond (H2, 0.74 Å)
+_OVERLAP_ANGSTROM = 0.3  # no two atoms are this close: under half the shortest bond (H2, 0.74 Å)
 _METRIC_TOLERANCE = 0.02  # relative: 1 % of an edge, about 1° of an angle
 _MAX_ATOMS = 20_000  # in the unit cell
 
@@ -24,11 +24,11 @@ def placed(
 ) -> crystal.Crystal:
     """Return the crystal of sites in a cell with a space group.
 
-    The cell is made exactly what the operations demand, the sites exactly special, the displacement
-    tensors invariant under their site's symmetry.
+    The cell is made to fit the operations exactly, sites are moved exactly onto special positions,
+    and displacement tensors are made invariant under their site symmetry.
 
     Raises:
-      CifError: the cell is not the group's, atoms overlap, or there are too many.
+      CifError: the cell contradicts the group, atoms overlap, or there are too many.
     """
     group = setting.group
     cell = _symmetric_cell(cell, group)
@@ -82,9 +82,9 @@ def _without_overlap(
     stabilisers: np.ndarray,
     cell: sites.Cell,
 ) -> np.ndarray:
-    """Return the indices of the sites to keep: all, less the symmetry copies of others.
+    """Return the indices of the sites to keep: all, or if these overlap, no symmetry copies.
 
-    Some programs list every atom of the cell beside the full operations.
+    Some programs list every atom of the cell in addition to all operations.
     """
     kept = np.arange(len(fractional))
     if _crowded(group, atoms, fractional, stabilisers, cell, kept) is not None:
@@ -100,7 +100,7 @@ def _without_overlap(
 
 
 def _crowded(group, atoms, fractional, stabilisers, cell, kept) -> int | None:
-    """Return a site with more than one atom around it, counting occupancies, or None."""
+    """Return the site with the most atoms around it, by occupancy, if more than one; else None."""
     content = sites.expand(group, fractional[kept], stabilisers[kept])
     within = sites.occupancy_within(
         fractional[kept],

@@ -1,9 +1,9 @@
-"""Known structure types, decorated: the source of crystals that needs no file.
+"""Crystals of known structure types, decorated with other elements; needs no file.
 
-A crystal is drawn in this order: its space group (uniform, or as often as real crystals have it),
-and then, each draw uniform, one of that group's structure types, one of the type's decorations, an
+A crystal is drawn in this order: its space group (uniformly, or as often as in real crystals), and
+then, each uniformly, one of that group's structure types, one of the type's decorations, and an
 element for each role. The cell is then scaled to the new elements and strained within its crystal
-system, and every coordinate is moved along the directions that its special position leaves free.
+system, and every site is moved along the directions that its special position leaves free.
 """
 
 import functools
@@ -18,7 +18,7 @@ from sgan_jax.crystals.synthetic_statistics import group_weights, statistics
 
 PROTOTYPES: tuple[StructureType, ...] = read_structure_types()
 
-_LENGTH_SPREAD = 0.015  # standard deviation of each free axis, and of the whole cell, relative
+_LENGTH_SPREAD = 0.015  # relative standard deviation of each free axis, and of the whole cell
 _ANGLE_SPREAD_DEG = 1.0  # of each free angle
 _JITTER_ANGSTROM = 0.03  # of each free coordinate
 _LEAST_DEVIATION = 0.015  # of the metric from that of a more symmetric lattice, relative
@@ -28,7 +28,7 @@ _VACANT_PROBABILITY = 0.05  # that one role is not full
 
 
 def prototype_crystals(count: int, seed: int, class_balance: str) -> Iterator[Crystal]:
-    """Yield the crystals of indices 0..count-1 of a seed, of the built-in types."""
+    """Yield crystals 0 to count - 1 of a seed, of the built-in types."""
     for index in range(count):
         yield prototype_crystal(index, seed, class_balance)
 
@@ -58,7 +58,7 @@ def prototype_crystal(
 def _groups(
     kinds: tuple[StructureType, ...], class_balance: str
 ) -> tuple[list[list[int]], np.ndarray]:
-    """Return the types, by index, of each space group, and the groups' cumulative probability."""
+    """Return each space group's types, by index, and the groups' cumulative probabilities."""
     of_group: dict[int, list[int]] = {}
     for index, kind in enumerate(kinds):
         of_group.setdefault(kind.space_group_number, []).append(index)

@@ -10,7 +10,7 @@ _ISOTOPE = re.compile(r"(\d+)([A-Z][a-z]?)")
 
 @functools.cache
 def scattering_length_fm(element: str) -> float | None:
-    """Return b_coherent in fm, None where nobody has measured it.
+    """Return b_coherent in fm, None if it is unknown.
 
     Elements ('Fe', 'D') as gemmi has them (Sears 1992), isotopes ('7Li') as periodictable has them
     (Rauch & Waschkowski 2003 and later).

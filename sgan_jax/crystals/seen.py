@@ -1,16 +1,16 @@
-"""Numbers filed under texts, in 16 bytes each: what a build of millions of crystals remembers."""
+"""A map from texts to numbers in 16 bytes each, for builds of millions of crystals."""
 
 import hashlib
 
 import numpy as np
 
-_MERGED_AT = 65_536  # so many are kept in a dict, of ten times the size, before they are sorted in
+_MERGED_AT = 65_536  # so many are kept in a dict, ten times as large, before they are merged
 
 
 class Seen:
-    """A dict from texts to lists of numbers that holds 64 bits of a text's hash in its place.
+    """A dict from texts to lists of numbers that stores a 64-bit hash in place of each text.
 
-    Of ten million texts, two have the same hash once in 400 000 such sets.
+    With ten million texts, the probability that two have the same hash is 1 in 400 000.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Seen:
             self._merge()
 
     def numbers(self, text: str) -> np.ndarray:
-        """Return the numbers [n] filed under a text, in no order; empty where there is none."""
+        """Return the numbers [n] filed under a text, in no order; empty if there are none."""
         key = _hash(text)
         start, stop = (
             int(np.searchsorted(self._keys, np.uint64(key), side)) for side in ("left", "right")

@@ -1,6 +1,6 @@
-"""Where atoms are: special positions, the content of the unit cell, and atoms that are too close.
+"""Positions of atoms: special positions, the content of the unit cell, atoms that are too close.
 
-Arrays stay small whatever the cell: work is cut into chunks of sites.
+Sites are processed in chunks, so that arrays stay small for any cell.
 """
 
 import functools
@@ -22,8 +22,8 @@ class Content(NamedTuple):
     """The atoms of a unit cell.
 
     Attributes:
-      site_index: int [N], the asymmetric site each atom comes from.
-      operation_index: int [N], the operation that puts it there.
+      site_index: int [N], the asymmetric site that each atom comes from.
+      operation_index: int [N], the operation that generates it from the site.
       fractional: float64 [N, 3], in [0, 1).
     """
 
@@ -66,10 +66,10 @@ def project(
     """Move sites that are nearly on a special position exactly onto it.
 
     An operation belongs to a site's stabiliser when it moves the site by less than the tolerance;
-    the projection is the mean of the images under the stabiliser, which its operations then fix.
+    the projected site is the mean of its images under the stabiliser, whose operations then fix it.
 
     Args:
-      group: of the cell.
+      group: the operations of the cell.
       fractional: sites [n, 3].
       cell: a, b, c (Å), alpha, beta, gamma (degrees).
       tolerance_angstrom: the largest distance between a site and an image that counts as the same.
@@ -99,11 +99,11 @@ def project(
 def _closed(
     group: operations.OperationGroup, squares: np.ndarray, tolerance_angstrom: float
 ) -> np.ndarray:
-    """Return the largest set of operations within the tolerance that is a group, bool [m]."""
+    """Return the largest set of operations within a tolerance that forms a group, bool [m]."""
     mask = squares < tolerance_angstrom**2
     while not group.is_subgroup(mask):
         mask = squares < squares[mask].max()
-        if not mask.any():  # operations too roughly written to agree with each other
+        if not mask.any():  # operations too roughly rounded to be consistent
             return group.identity
     return mask
 
@@ -152,9 +152,9 @@ def first_coincident(
     cell: Cell,
     distance_angstrom: float = 0.01,
 ) -> np.ndarray:
-    """Return, for each site [n, 3], the first site [n] of which an atom [N, 3] lies on it.
+    """Return, for each site [n, 3], the first site [n] that has an atom [N, 3] at its position.
 
-    Elements that share a position share an orbit, whichever of its points their sites name.
+    Elements that share a position share an orbit, whichever of its points their sites give.
     """
     to_cartesian = orthogonalisation(cell)
     first = np.empty(len(fractional), np.int64)

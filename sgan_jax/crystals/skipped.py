@@ -1,4 +1,4 @@
-"""Why a file, or one crystal of it, cannot be used: the error and the line of the list."""
+"""Why a file, or one of its crystals, cannot be used: the error and the list entry."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ class CifError(ValueError):
     """A crystal that cannot be used.
 
     Attributes:
-      file: the file, and the block where it has several.
+      file: the file, and the block if it has several.
       reason: a short category, by which skipped files are counted, e.g. 'no atoms'.
       detail: what exactly is wrong, with the offending value.
     """
@@ -19,7 +19,7 @@ class CifError(ValueError):
         self.detail = detail
 
     def __reduce__(self):
-        # Worker processes hand errors on; the default would call __init__ with the message alone.
+        # Worker processes pickle errors; the default would call __init__ with the message alone.
         return CifError, (self.reason, self.detail, self.file)
 
     def of(self, file: str) -> "CifError":

@@ -1,4 +1,4 @@
-"""Which space group and setting a file means: by its operations, or else by name or number."""
+"""The space group and setting of a file, from its operations, or else from name or number."""
 
 import functools
 import re
@@ -24,10 +24,10 @@ class SpaceGroup(NamedTuple):
 
 @functools.lru_cache(maxsize=4096)
 def from_operations(triplets: tuple[str, ...]) -> SpaceGroup:
-    """Return the space group of operations such as 'x,-y,z+1/2' (as the file has them).
+    """Return the space group of operations such as 'x,-y,z+1/2', in the setting of the file.
 
     Raises:
-      CifError: they cannot be read or form no group.
+      CifError: they cannot be parsed or do not form a space group.
     """
     if len(triplets) > _MAX_OPERATIONS:
         raise CifError("symmetry operations", f"{len(triplets)} of them")
@@ -41,7 +41,7 @@ def from_operations(triplets: tuple[str, ...]) -> SpaceGroup:
         _ = group.products
     except ValueError as error:
         raise CifError("symmetry operations", str(error)) from error
-    # The tables know no centring beyond the standard ones, no axes beyond the usual choices.
+    # The tables have no non-standard centrings and no unusual choices of axes.
     with spglib_errors.as_cif_error("symmetry operations"):
         found = spglib.get_spacegroup_type_from_symmetry(
             rotations.astype(np.intc), translations, symprec=1e-3
@@ -54,7 +54,7 @@ def from_operations(triplets: tuple[str, ...]) -> SpaceGroup:
 def from_name(hall: str, name: str, number: str, cell: sites.Cell) -> tuple[SpaceGroup, ...]:
     """Return the settings that a Hall symbol, a name or a number may mean, likeliest first.
 
-    More than one only where a name leaves the origin open ('F d -3 m' without ':1' or ':2').
+    More than one only if the origin choice is left open ('F d -3 m' without ':1' or ':2').
 
     Raises:
       CifError: nothing is given, or no such group exists.
@@ -63,7 +63,7 @@ def from_name(hall: str, name: str, number: str, cell: sites.Cell) -> tuple[Spac
         try:
             return (_from_gemmi_operations(hall),)
         except (RuntimeError, ValueError):
-            pass  # a mistyped Hall symbol; the name may still do
+            pass  # a mistyped Hall symbol; the name may still be right
     if name:
         settings = _named(_common_spelling(name), round(cell[3], 2), round(cell[5], 2))
         if settings:
@@ -85,7 +85,7 @@ def _named(name: str, alpha: float, gamma: float) -> tuple[SpaceGroup, ...]:
         return ()
     entries = [found]
     if found.ext in "12" and found.ext != "\0" and ":" not in name:
-        # Origin choice 2 first: what today's programs write when they write no choice.
+        # Origin choice 2 first: today's programs mean it when they write no choice.
         entries = [gemmi.find_spacegroup_by_name(f"{found.hm}:{choice}") for choice in "21"]
     return tuple(_from_gemmi_operations(entry.hall) for entry in entries)
 
@@ -97,7 +97,7 @@ def _from_gemmi_operations(hall: str) -> SpaceGroup:
 
 
 def _common_spelling(name: str) -> str:
-    """Return a name as gemmi knows it: ICSD's S, Z, H, R as ':1', ':2', ':H', ':R'."""
+    """Return a name as gemmi spells it: ICSD's S, Z, H, R as ':1', ':2', ':H', ':R'."""
     name = re.sub(r"\s*:\s*", ":", name.replace("_", "").strip())
     name = re.sub(r"\s*\(?origin\s*(?:choice)?\s*([12])\)?$", r":\1", name, flags=re.IGNORECASE)
     if ":" in name:

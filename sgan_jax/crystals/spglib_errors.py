@@ -1,4 +1,4 @@
-"""spglib's two ways of failing, made one: None before version 3, an exception from then on."""
+"""Unify spglib's two ways of failing: None before version 3, an exception from then on."""
 
 import contextlib
 import warnings
@@ -13,7 +13,7 @@ _SpglibError = getattr(spglib, "SpglibError", RuntimeError)  # RuntimeError: bef
 
 @contextlib.contextmanager
 def as_cif_error(reason: str) -> Generator[None]:
-    """Turn spglib's exceptions into `CifError`, and its notice about them into silence."""
+    """Turn spglib's exceptions into `CifError`, and suppress its warning about them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)
         try:

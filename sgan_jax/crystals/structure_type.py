@@ -1,6 +1,6 @@
 """StructureType: a structure as the literature gives it, and which elements may fill its roles.
 
-The tables are `structure_types/*.toml`, one a crystal system. An entry:
+The tables are `structure_types/*.toml`, one per lattice system. An entry:
 
     ["rutile"]
     source = "TiO2, C4"          # compound, Strukturbericht symbol, mineral
@@ -46,7 +46,7 @@ class StructureType:
       source: the prototype compound, Strukturbericht symbol or mineral.
       space_group_number: 1..230.
       cell: of the prototype, a, b, c (Å), alpha, beta, gamma (degrees).
-      roles: one a site; sites of one role are filled alike.
+      roles: one per site; sites of one role have the same elements.
       fractional: float64 [n, 3], the prototype's sites, exactly on their special positions.
       stabilisers: bool [n, m], which operations fix each site.
       rotations: int64 [m, 3, 3], centring included.
@@ -72,13 +72,13 @@ class StructureType:
 
     @staticmethod
     def must_differ(role: str, other: str) -> bool:
-        """Return whether two roles need different elements: they have in the prototype."""
+        """Return whether two roles need different elements, as they have in the prototype."""
         return _element(role) != _element(other)
 
     def deformed_cell(
         self, length_factors: np.ndarray, angle_shifts_deg: np.ndarray
     ) -> tuple[float, float, float, float, float, float]:
-        """Return the prototype's cell, its free lengths multiplied and free angles shifted.
+        """Return the prototype's cell with its free lengths multiplied and free angles shifted.
 
         Args:
           length_factors: of a, b, c [3]; where symmetry makes two axes equal, the first counts.
@@ -118,7 +118,7 @@ def read_structure_types() -> tuple[StructureType, ...]:
 
 @functools.cache
 def similar_elements(element: str) -> tuple[str, ...]:
-    """Return the element and those that share a group with it, if it is known how they scatter."""
+    """Return the element and those in a group with it whose scattering length is known."""
     text = (_folder() / _GROUPS_FILE).read_text(encoding="utf-8")
     groups = [members.split() for members in tomllib.loads(text).values()]
     similar = [other for members in groups if element in members for other in members]

@@ -1,9 +1,9 @@
-"""Random crystals of any space group, as like real ones as their statistics make them.
+"""Random crystals of any space group, drawn with the statistics of real ones.
 
-A crystal is drawn in this order: an arrangement of Wyckoff positions, elements, a volume, a shape
-of the cell, coordinates. Then atoms that are too near each other are pushed apart, the cell grows a
-little where that is not enough, and what still overlaps, or has another space group than it was
-drawn for, is drawn again.
+A crystal is drawn in this order: an arrangement of Wyckoff positions, elements, a volume, a cell
+shape, coordinates. Then atoms that are too close are pushed apart, and the cell grows a little if
+that is not enough. A crystal whose atoms still overlap, or whose space group is not the one it was
+drawn for, is rejected and drawn again.
 """
 
 import collections
@@ -35,21 +35,21 @@ VERSION = 2
 
 OVERLAP, OTHER_GROUP = "overlap", "other space group"  # why a draw is rejected
 
-_MOST_ATTEMPTS = 2000  # to draw a crystal
+_MOST_ATTEMPTS = 2000  # to draw one crystal
 _CHANCES = 10  # to place the atoms of an arrangement
-_TRIES = 4  # of a cell and coordinates for a composition, of which the most even is taken
-_TRIES_OF_REGULAR = 10  # whose atoms are not spread out afterwards
-_REGULAR = 0.25  # of the crystals have regular coordinates (`coordinates`)
-_LEAST_RATIO = 0.88  # of a distance to its contact
+_TRIES = 4  # draws of cell and coordinates for a composition; the most even is kept
+_TRIES_OF_REGULAR = 10  # for regular coordinates, which are not spread out afterwards
+_REGULAR = 0.25  # fraction of crystals with regular coordinates (`coordinates`)
+_LEAST_RATIO = 0.88  # of a distance to the contact distance of its elements
 _MOST_GROWTH = 1.12  # of the cell's edges, to make room
-_NO_DISPLACEMENTS = 0.5  # of the crystals have the B of files that give none
+_NO_DISPLACEMENTS = 0.5  # fraction of crystals with the B of files that give none
 _B_DEFAULT = 0.5  # Å², of those
-_B_MEDIAN, _B_SPREAD, _B_SPREAD_OF_SITES = 0.6, 0.5, 0.3  # Å², of ln B
-_MIXED, _VACANT = 0.03, 0.02  # of the crystals have a shared, a partly vacant position
+_B_MEDIAN, _B_SPREAD, _B_SPREAD_OF_SITES = 0.6, 0.5, 0.3  # Å²; of ln B, per crystal and per site
+_MIXED, _VACANT = 0.03, 0.02  # fractions of crystals with shared, with partly vacant positions
 
 
 class Drawn(NamedTuple):
-    """A crystal, and how many were drawn before it and rejected, by reason."""
+    """A crystal, and how many draws before it were rejected, by reason."""
 
     crystal: Crystal
     rejected: collections.Counter[str]
@@ -65,10 +65,11 @@ def random_crystal(
     Args:
       space_group_number: 1..230.
       seed: one number or several, 0 or more.
-      table: of the real crystals that it is to be like; None is the package's own.
+      table: statistics of the real crystals to imitate; None: the package's own.
 
     Raises:
-      ValueError: the group is none of 1..230.
+      ValueError: the space group is not in 1..230.
+      RuntimeError: every attempt was rejected.
     """
     return draw(space_group_number, seed, table).crystal
 
@@ -79,7 +80,8 @@ def draw(
     """Return a random crystal as `random_crystal` does, and what was rejected on the way.
 
     Raises:
-      ValueError: the group is none of 1..230.
+      ValueError: the space group is not in 1..230.
+      RuntimeError: every attempt was rejected.
     """
     symmetry.crystal_system(space_group_number)  # raises
     table = table or statistics()
@@ -89,7 +91,7 @@ def draw(
     rejected: collections.Counter[str] = collections.Counter()
     while rejected.total() < _MOST_ATTEMPTS:
         arrangement = arrangements.arrangement(table, space_group_number, rng)
-        # Several chances for each: else arrangements of many atoms would be rare.
+        # Several chances for each: otherwise arrangements of many atoms would be rare.
         for _ in range(_CHANCES):
             found = _attempt(table, space_group_number, arrangement, crystal_id, rng)
             if isinstance(found, Crystal):
@@ -103,13 +105,13 @@ def draw(
 def synthetic_crystal(
     index: int, seed: int, class_balance: str, table: SyntheticStatistics | None = None
 ) -> Crystal:
-    """Return crystal `index` of a seed, of a space group drawn as `class_balance` says.
+    """Return crystal `index` of a seed, of a space group drawn according to `class_balance`.
 
     Args:
       index: 0 or more.
       seed: 0 or more.
       class_balance: 'natural' (as often as real crystals have the group) or 'uniform'.
-      table: of those real crystals; None is the package's own.
+      table: statistics of those real crystals; None: the package's own.
     """
     return random_crystal(drawn_group(index, seed, class_balance, table), (seed, index), table)
 
@@ -130,7 +132,7 @@ def _attempt(
     crystal_id: str,
     rng: np.random.Generator,
 ) -> Crystal | str:
-    """Return a crystal of an arrangement, or the reason why what was drawn is none."""
+    """Return a crystal of an arrangement, or the reason why the draw is rejected."""
     positions = [index for part in arrangement for index in part]
     kind_of_orbit = np.repeat(np.arange(len(arrangement)), [len(part) for part in arrangement])
     placed = packing.orbits(number, positions)
@@ -172,7 +174,7 @@ def _most_even(
     usual: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[sites.Cell, np.ndarray]:
-    """Draw a few cells and coordinates; return those that the atoms fill most evenly."""
+    """Draw a few cells with coordinates; return the pair with the most evenly spread atoms."""
     atoms = len(placed.site_index) // symmetry.lattice_points(number)
     free = placed.directions.any() or symmetry.crystal_system(number) != "cubic"
     drawn = []
@@ -194,7 +196,7 @@ def _crystal(
     fractional: np.ndarray,
     rng: np.random.Generator,
 ) -> Crystal:
-    """Return the crystal of sites [n, 3] with displacements and, seldom, a disordered position."""
+    """Return the crystal of sites [n, 3] with random B and, rarely, disordered positions."""
     group = wyckoff.standard_group(number)
     names = [str(element) for element in elements]
     b_iso = np.full(len(names), _B_DEFAULT)

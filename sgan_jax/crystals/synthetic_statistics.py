@@ -1,6 +1,6 @@
-"""What is known of real crystals, as the numbers that synthetic ones are drawn from.
+"""Statistics of real crystals, from which synthetic ones are drawn.
 
-The table beside this file is made by `fit_synthetic`, which makes others of other crystals. A table
+`fit_synthetic` made the table next to this file, and can make others from other crystals. A table
 is read once per process.
 """
 
@@ -13,38 +13,38 @@ import numpy as np
 
 PATH = pathlib.Path(__file__).with_suffix(".npz")
 BINS = 48  # of a coordinate's histogram; bin k is centred at k / 48
-MOST_ORBITS = 30  # told apart
-MOST_KINDS = 6  # of elements in a crystal, told apart
-SHAPE_SCALE = 1000.0  # cell shapes are kept as whole thousandths
+MOST_ORBITS = 30  # more are counted as so many
+MOST_KINDS = 6  # elements in a crystal; more are counted as so many
+SHAPE_SCALE = 1000.0  # cell shapes are stored as integer thousandths
 
 
-# Compared and hashed as the object that it is, so that what is worked out of it can be cached.
+# Compared and hashed by identity, so that functions of a table can cache their results.
 @dataclasses.dataclass(frozen=True, eq=False)
 class SyntheticStatistics:
     """Frequencies in real crystals; E elements.
 
     Attributes:
       group_counts: int [231], crystals of each space group.
-      arrangements: bytes, a line each: group, crystals, and which Wyckoff positions (indices of
-        `wyckoff.wyckoff_positions`) the orbits of each element are on, as '0.5|7.7'. Only those
-        that several crystals share.
-      position_counts: int [p, 3], group, position, orbits on it.
-      histogram_positions: int [q, 3], group, position and the first row of ...
-      histograms: uint8 [r, 48], ... the frequencies of its free coordinates, a row each.
-      shape_groups: uint8 [s], the group that a kernel centre of cell shapes is from.
-      shapes: int16 [s, 6], thousandths of ln of the atoms in the primitive cell, ln a/c, ln b/c,
-        cos alpha, cos beta, cos gamma.
-      sizes: int [7, 31, 7], crystals of other arrangements, by crystal system, orbits (30: or
-        more) and elements (6: or more).
+      arrangements: bytes, one line each: space group, crystals, and the Wyckoff positions (indices
+        of `wyckoff.wyckoff_positions`) of each element's orbits, as '0.5|7.7'. Only those that
+        several crystals share.
+      position_counts: int [p, 3], space group, position, orbits on it.
+      histogram_positions: int [q, 3], space group, position, its first row in `histograms`.
+      histograms: uint8 [r, 48], frequencies of each free coordinate, maximum 255, a row each.
+      shape_groups: uint8 [s], the space group of each kernel centre of cell shapes.
+      shapes: int16 [s, 6], of each kernel centre, in thousandths: ln of the number of atoms in the
+        primitive cell, ln a/c, ln b/c, cos alpha, cos beta, cos gamma.
+      sizes: int [7, 31, 7], crystals of other arrangements, by crystal system, number of orbits
+        (30: or more) and number of elements (6: or more).
       elements: names [E].
-      element_counts: int [7, E], crystals of k elements (6: or more) with this one among them.
-      lattice_counts: int [14, E], crystals of each Bravais lattice with this one among them.
-      element_shares: float [7, E], mean share of the atoms that the element has in those.
-      pair_counts: int [E, E], crystals with both.
-      atom_volumes: float [E], Å³; their sum is the volume of a cell ...
-      volume_spread: ... with this standard deviation of the logarithm.
-      contacts: float [E, E], Å, nearer than which two elements hardly come.
-      usual_distances: float [E, E], Å, how near they come in half of the crystals that have both.
+      element_counts: int [7, E], crystals of k elements (6: or more) that contain this one.
+      lattice_counts: int [14, E], crystals of each Bravais lattice that contain this element.
+      element_shares: float [7, E], the element's mean share of the atoms in `element_counts`.
+      pair_counts: int [E, E], crystals that contain both elements.
+      atom_volumes: float [E], Å³; the expected volume of a cell is the sum over its atoms.
+      volume_spread: float, standard deviation of ln(volume / that sum).
+      contacts: float [E, E], Å, the distance below which two elements rarely come.
+      usual_distances: float [E, E], Å, median closest approach in crystals that contain both.
     """
 
     group_counts: np.ndarray
@@ -72,7 +72,7 @@ def statistics(path: pathlib.Path = PATH) -> SyntheticStatistics:
 
     Raises:
       OSError: the file cannot be read.
-      ValueError: it is no such table.
+      ValueError: it is not such a table.
     """
     try:
         with np.load(path) as arrays:
@@ -86,11 +86,11 @@ def statistics(path: pathlib.Path = PATH) -> SyntheticStatistics:
 
 @functools.cache
 def group_weights(table: SyntheticStatistics, class_balance: str) -> np.ndarray:
-    """Return how often the space groups are drawn, float64 [231], not normalised; 0 of group 0.
+    """Return the weights of the space groups, float64 [231], not normalised; 0 at index 0.
 
     Raises:
-      ValueError: `class_balance` is neither 'natural' (as often as in real crystals, and seldom
-        where there are none) nor 'uniform'.
+      ValueError: `class_balance` is neither 'natural' (as often as in real crystals, and rarely
+        if there are none) nor 'uniform'.
     """
     if class_balance == "natural":
         weights = table.group_counts + 1.0

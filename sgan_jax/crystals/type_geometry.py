@@ -1,6 +1,6 @@
-"""What the geometry of a structure type fixes: free directions, bond lengths, metric symmetry.
+"""The geometry of a structure type: free directions, bond lengths, metric symmetry.
 
-Worked out once a type and kept, so that drawing a crystal stays cheap.
+Computed once per type and cached, so that drawing a crystal stays cheap.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ from sgan_jax.crystals.structure_type import StructureType, prototype_elements
 
 _FIRST_SHELL = 1.15  # neighbours within this factor of the nearest are bonded
 _CONTACT_ANGSTROM = 4.5  # pairs of roles farther apart cannot collide
-# A new element may not bring two roles closer, in units of their covalent radii, than this factor
-# of what they are in the prototype, or than _CLOSEST where they are far apart there.
+# New elements may not bring two roles closer, in units of the sum of their covalent radii, than
+# this factor of their distance in the prototype, or than _CLOSEST if that is less.
 _CLOSER_THAN_PROTOTYPE = 0.93
 _CLOSEST = 0.85
 _NEARLY_SYMMETRIC = 0.15  # relative deviation of the metric that strains of a few percent can undo
@@ -24,17 +24,17 @@ _NEARLY_SYMMETRIC = 0.15  # relative deviation of the metric that strains of a f
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TypeGeometry:
-    """What a structure type's geometry fixes.
+    """The geometry of a structure type.
 
     Attributes:
       free_directions: float64 [n, 3, 3]; projects a fractional displacement of each site onto the
         directions that its stabiliser leaves free.
-      bonds: (role, role, how many in the cell), first shells of the prototype.
-      contacts: (role, role, shortest distance in Å) of every pair of roles that come near.
+      bonds: (role, role, number in the cell), first shells of the prototype.
+      contacts: (role, role, shortest distance in Å) of every pair of roles that are near.
       radius: covalent radius (Å) of each role's element in the prototype.
       primitive: float64 [3, 3], columns: a reduced primitive basis in the cell's coordinates.
-      near_symmetries: float64 [k, 3, 3], changes of that basis that nearly keep the metric, but
-        are no symmetries of the Bravais lattice.
+      near_symmetries: float64 [k, 3, 3], changes of that basis that nearly preserve the metric,
+        but are not symmetries of the Bravais lattice.
     """
 
     free_directions: np.ndarray
@@ -48,7 +48,7 @@ class TypeGeometry:
         """Return the linear scale of the cell that fits the elements of the roles.
 
         Bonds keep their length in units of the sum of covalent radii, on average over the cell;
-        the cell grows where that would press two roles together.
+        the cell grows if that would bring two roles too close.
         """
         radius = {role: covalent_radius(element) for role, element in element_of.items()}
 
@@ -67,7 +67,7 @@ class TypeGeometry:
         return max(mean, closest)
 
     def deviation(self, cell: tuple[float, ...]) -> float:
-        """Return how far the metric is from a more symmetric one, relative; inf if none is near."""
+        """Return the metric's relative deviation from a more symmetric one; inf if none is near."""
         if not len(self.near_symmetries):
             return np.inf
         basis = sites.orthogonalisation(cell) @ self.primitive

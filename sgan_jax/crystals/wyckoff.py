@@ -1,10 +1,10 @@
 """Wyckoff positions of a space group, found from its operations.
 
 A position is a point, line or plane that a site-symmetry group fixes, or the whole space, up to
-equivalence under the group. Every such line and plane is the fixed space of one operation (a
-rotation's axis, a mirror), and passes through a point whose coordinates are multiples of 1/8, or
-1/12 on hexagonal axes, in the standard settings; every such point is one of these itself. So the
-operations that fix each point of that grid give all of them.
+equivalence under the group. In the standard settings, every such line and plane is the fixed space
+of one operation (a rotation axis, a mirror) and passes through a point whose coordinates are
+multiples of 1/8, or of 1/12 on hexagonal axes; every such fixed point is itself a point of that
+grid. So the operations that fix each grid point give all positions.
 """
 
 import functools
@@ -17,26 +17,26 @@ import numpy as np
 
 from sgan_jax.crystals import operations
 
-_GENERIC = np.array([0.1729, 0.3147, 0.2351])  # off every special position, in any direction
+_GENERIC = np.array([0.1729, 0.3147, 0.2351])  # displaces off every special position
 _TOLERANCE = 1e-6
 _SHIFTS = np.stack(np.meshgrid(*[np.arange(-2.0, 3.0)] * 3), axis=-1).reshape(-1, 3)
 
 
 class WyckoffPosition(NamedTuple):
-    """A Wyckoff position, by one of its points, lines or planes.
+    """A Wyckoff position, represented by one of its points, lines or planes.
 
     Attributes:
-      multiplicity: atoms of an orbit in the conventional cell.
+      multiplicity: number of atoms of an orbit in the conventional cell.
       freedom: dimension of the fixed space, 0 to 3.
-      point: float64 [3], on the fixed space.
-      projector: float64 [3, 3], fractional displacements onto the directions that stay free.
-      axes: the coordinates, `freedom` of 0, 1, 2, that may be chosen.
+      point: float64 [3], a point of the fixed space.
+      projector: float64 [3, 3], projects fractional displacements onto the free directions.
+      axes: the free coordinates, `freedom` of 0, 1, 2.
       origin: float64 [3], the point of the fixed space where these are 0.
-      directions: float64 [3, freedom], origin + directions·chosen is on the fixed space. Whole
-        numbers, so that choices that differ by 1 differ by a lattice vector.
+      directions: float64 [3, freedom], origin + directions·free is on the fixed space. Whole
+        numbers, so that changing a free coordinate by 1 is a lattice translation.
       stabiliser: bool [m], the operations that fix every point of the fixed space.
-      representatives: int [multiplicity], the operations that make each atom of an orbit once.
-      primitive: bool [multiplicity], one atom of each set that the centring makes.
+      representatives: int [multiplicity], operations that generate each atom of an orbit once.
+      primitive: bool [multiplicity], true for one atom of each set that centring relates.
       site_symmetry: the point group without orientation, e.g. 'mm2'.
     """
 
@@ -70,16 +70,16 @@ def wyckoff_positions(space_group_number: int) -> tuple[WyckoffPosition, ...]:
 
 
 def find_positions(group: operations.OperationGroup) -> tuple[WyckoffPosition, ...]:
-    """Return the Wyckoff positions of a group, by freedom, multiplicity and point.
+    """Return the Wyckoff positions of a group, sorted by freedom, multiplicity and point.
 
     Args:
-      group: with all special coordinates multiples of 1/8, or of 1/12 on hexagonal axes.
+      group: all its special coordinates are multiples of 1/8, or of 1/12 on hexagonal axes.
     """
     points, projectors = _fixed_spaces(group)
     generic = points + projectors @ _GENERIC
     stabilisers = _fixing(group, generic)
     freedom = np.round(np.trace(projectors, axis1=1, axis2=2)).astype(int)
-    # Of one position's many spaces the first in this order stands for all.
+    # A position is represented by the first of its equivalent spaces in this order.
     order = np.lexsort((*points.T[::-1], stabilisers.sum(axis=1) * -1, freedom))
     left = np.ones(len(order), bool)
     found = []
@@ -98,7 +98,7 @@ def find_positions(group: operations.OperationGroup) -> tuple[WyckoffPosition, .
 
 
 def indices(space_group_number: int, points: np.ndarray) -> np.ndarray:
-    """Return the index [n] in `wyckoff_positions` that each point [n, 3] has, exactly."""
+    """Return the index [n] in `wyckoff_positions` of each point [n, 3], -1 if on none exactly."""
     group = standard_group(space_group_number)
     multiplicities = len(group) // _fixing(group, points).sum(axis=1)
     found = np.full(len(points), -1)
@@ -112,7 +112,7 @@ def indices(space_group_number: int, points: np.ndarray) -> np.ndarray:
 def images_on(
     group: operations.OperationGroup, position: WyckoffPosition, point: np.ndarray
 ) -> np.ndarray:
-    """Return the images of a point [3] that lie on a position's own fixed space: [k, 3]."""
+    """Return the images [k, 3] of a point [3] that lie on the fixed space of a position."""
     images = group.images(point[None])[0]
     across = np.eye(3) - position.projector
     offset = (images - position.origin) % 1 @ across.T
@@ -155,7 +155,7 @@ def _position(
 def _choices_of_axes(
     projector: np.ndarray, freedom: int
 ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Yield axes whose coordinates may be chosen, and the directions [3, freedom] of each."""
+    """Yield each set of axes that may be free coordinates, and its directions [3, freedom]."""
     subsets = list(itertools.combinations(range(3), freedom))
     # Columns that span the fixed space.
     spanning = max((projector[:, s] for s in subsets), key=lambda b: np.linalg.det(b.T @ b))
@@ -189,7 +189,7 @@ def _fixed_spaces(group: operations.OperationGroup) -> tuple[np.ndarray, np.ndar
             seen.add(key)
             points.append(grid[point] / steps)
             projectors.append(projector)
-    # Points where axes cross, that no operation fixes alone.
+    # Points where axes cross, which no single operation fixes alone.
     counts = fixed.sum(axis=0)
     for point in np.flatnonzero(counts > 2):
         projector = group.rotations[fixed[:, point]].mean(axis=0)
@@ -200,7 +200,7 @@ def _fixed_spaces(group: operations.OperationGroup) -> tuple[np.ndarray, np.ndar
 
 
 def _mean_of_powers(group: operations.OperationGroup) -> np.ndarray:
-    """Return the mean of each rotation's powers [m, 3, 3]: the projector on what it fixes."""
+    """Return the mean of each rotation's powers [m, 3, 3], the projector onto its fixed space."""
     total = np.zeros((len(group), 3, 3))
     power = np.broadcast_to(np.eye(3, dtype=np.int64), total.shape)
     for _ in range(12):  # a multiple of every order: 1, 2, 3, 4, 6

@@ -1,10 +1,10 @@
-"""The shards of a data set, written by an Apache Beam pipeline, on one machine or on many.
+"""Write the shards of a data set with an Apache Beam pipeline, on one machine or on many.
 
-They are what `shards.write` writes, byte for byte, so either goes on from the other. Files become
-patterns wherever there is room. Which of two duplicates is kept depends on the order of the files
-alone: it is decided where all crystals of one formula and space group meet, without their patterns.
+They equal those of `shards.write` byte for byte, so either can resume the other's build. Any worker
+may turn any file into patterns. Which of two duplicates is kept depends on the order of the files
+alone: it is decided after grouping all crystals by formula and space group, without their patterns.
 
-Not TFDS's writer for Beam, which cuts shards by their size and keeps no record of them.
+TFDS's own Beam writer is not used: it divides shards by their size and keeps no record of them.
 """
 
 import operator
@@ -23,11 +23,11 @@ from sgan_jax.datasets import outcomes, records, shards
 from sgan_jax.datasets.sources import Source
 from sgan_jax.diffraction.instrument import Instrument
 
-Place = tuple[int, int]  # of a crystal: the position of its file, and its own in the file
+Place = tuple[int, int]  # of a crystal: the position of its file, and its position in the file
 
 
 class Ticket(NamedTuple):
-    """What of a crystal tells duplicates; a few bytes in place of a pattern."""
+    """What identifies duplicates of a crystal; a few bytes in place of a pattern."""
 
     place: Place
     id: str
@@ -45,13 +45,13 @@ def write(
     serialize: Callable[[dict[str, Any]], bytes],
     options: Sequence[str],
 ) -> None:
-    """Write all shards and their records; each pair appears when it is whole.
+    """Write all shards and their records; each pair appears only when it is complete.
 
     Args:
-      paths: of the shards, in a folder that all workers see under that name, as they do the files
-        of the source.
+      paths: of the shards. All workers must see their folder, and the files of the source, under
+        the same names.
       source: its items fill the shards, `shards.FILES_PER_SHARD` each.
-      instrument: that the patterns are of.
+      instrument: on which the patterns are simulated.
       serialize: example -> its bytes.
       options: of Beam, without dashes: 'runner=FlinkRunner', ...
 
@@ -85,16 +85,16 @@ def write(
     )
     try:
         pipeline.run().wait_until_finish()
-    except RuntimeError as error:  # of a worker, as text
+    except RuntimeError as error:  # a worker's error, as text
         if "[Errno " not in str(error):
             raise
         raise OSError(str(error).strip().splitlines()[-1]) from error
 
 
-# Beam would check the annotations of the steps, and chokes on protocols.
+# Without this, Beam would check the annotations of the steps, and it fails on protocols.
 @no_annotations
 def _files(shard: int, source: Source, per_shard: int) -> Iterator[tuple[int, Any]]:
-    """Yield position and item of the files of a shard."""
+    """Yield the position and item of each file of a shard."""
     start = shard * per_shard
     yield from enumerate(islice(source.items(start), per_shard), start)
 
@@ -109,7 +109,7 @@ def _outcome(
 
 @no_annotations
 def _tickets(file: tuple[int, outcomes.Outcome]) -> Iterator[tuple[str, Ticket]]:
-    """Yield a ticket for each crystal of a file, under what it shares with its duplicates."""
+    """Yield a ticket for each crystal of a file, keyed by what it shares with its duplicates."""
     position, outcome = file
     for index, one in enumerate(outcome.found):
         number = one.space_group_number
@@ -119,7 +119,7 @@ def _tickets(file: tuple[int, outcomes.Outcome]) -> Iterator[tuple[str, Ticket]]
 
 @no_annotations
 def _new(kind: tuple[str, Iterable[Ticket]]) -> Iterator[tuple[str, tuple[Place, str]]]:
-    """Yield place and id of those that are no duplicates, under what clashing ids share."""
+    """Yield the place and id of each crystal that is no duplicate, keyed by the unprimed id."""
     of_kind = duplicates.DuplicateFilter()
     for ticket in sorted(kind[1]):
         if of_kind.is_new(ticket):
@@ -130,7 +130,7 @@ def _new(kind: tuple[str, Iterable[Ticket]]) -> Iterator[tuple[str, tuple[Place,
 def _named(
     stem: tuple[str, Iterable[tuple[Place, str]]], per_shard: int
 ) -> Iterator[tuple[int, tuple[Place, str]]]:
-    """Yield each crystal's place and its id in the set, under the crystal's shard."""
+    """Yield each crystal's place and its id in the set, keyed by its shard."""
     taken: set[str] = set()
     for place, wanted in sorted(stem[1]):
         name = outcomes.free_name(wanted, taken.__contains__)
@@ -153,7 +153,7 @@ def _write_shard(
             own = [names.get((position, i)) for i in range(len(outcome.found))]
             yield from map(serialize, outcomes.examples(outcome, own, record))
 
-    # Beam may run a step twice, even at once; each attempt has its own folder.
+    # Beam may run a step twice, even concurrently, so each attempt has its own folder.
     with tempfile.TemporaryDirectory(prefix="attempt.", dir=path.parent) as attempt:
         new = pathlib.Path(attempt, path.name)
         shards.write_one(new, serialized())

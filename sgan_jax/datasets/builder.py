@@ -16,12 +16,12 @@ from sgan_jax.datasets.sources import Source
 from sgan_jax.diffraction import profile
 from sgan_jax.diffraction.instrument import Instrument
 
-SPLIT = "patterns"  # the one TFDS split; `splits` cuts it when it is read
-FORMAT_VERSION = "1.2.0"  # of the examples' features and the files beside them
+SPLIT = "patterns"  # the only TFDS split; `splits` divides it when it is read
+FORMAT_VERSION = "1.2.0"  # of an example's features and the files next to the shards
 
 
 def identity(source: Source, instrument: Instrument) -> dict[str, Any]:
-    """Return, in plain values, all that the data depend on."""
+    """Return everything that the data depend on, as plain values."""
     return source.identity() | {
         "instrument": dataclasses.asdict(instrument),
         "simulator_version": profile.SIMULATOR_VERSION,
@@ -30,7 +30,7 @@ def identity(source: Source, instrument: Instrument) -> dict[str, Any]:
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class PatternConfig(tfds.core.BuilderConfig):
-    """A data set to build; the last three change how it is built, not what."""
+    """A data set to build; the last three fields change how it is built, not its content."""
 
     source: Source
     instrument: Instrument
@@ -42,8 +42,8 @@ class PatternConfig(tfds.core.BuilderConfig):
 class PowderPatterns(dataset_builder.FileReaderBuilder):
     """Simulated powder neutron diffraction patterns of crystals, and what the crystals are."""
 
-    # Not TFDS's GeneratorBasedBuilder, which shuffles, and sets above 1 GB only with TensorFlow,
-    # nor its ShardBasedBuilder, which cannot go on: the shards are written here.
+    # TFDS's GeneratorBasedBuilder shuffles, above 1 GB only with TensorFlow, and its
+    # ShardBasedBuilder cannot resume a build: so the shards are written here.
 
     VERSION = tfds.core.Version(FORMAT_VERSION)
 
@@ -85,9 +85,9 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
         self._write(pathlib.Path(self.data_dir))
 
     def resume(self, work: pathlib.Path) -> None:
-        """Build in a folder, which becomes the set's; go on from the shards that are there.
+        """Build in the folder `work`, resuming from its finished shards, and rename it at the end.
 
-        However this ends, finished shards stay for the next one; what is unfinished goes.
+        If the build fails, finished shards are kept for the next one; unfinished ones are removed.
 
         Raises:
           ValueError: too many files cannot be used.
@@ -104,12 +104,12 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
             except BaseException:
                 shards.remove_unfinished(paths)
                 raise
-        for path in reversed(paths):  # without the last one's record the set needs but its name
+        for path in reversed(paths):  # once the last one's is gone, only the rename is missing
             records.path(path).unlink(missing_ok=True)
         work.rename(self.data_dir)
 
     def _paths(self, folder: pathlib.Path) -> list[pathlib.Path]:
-        """Return where the shards are, in a folder."""
+        """Return the paths of the shards in a folder."""
         template = self._get_filename_template(SPLIT).replace(data_dir=folder)
         count = -(-len(self._asked_for.source) // shards.FILES_PER_SHARD)
         return [
@@ -118,7 +118,7 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
         ]
 
     def _write(self, folder: pathlib.Path) -> None:
-        """Write all but the builder's own description."""
+        """Write everything except TFDS's own metadata."""
         config, features = self._asked_for, self.info.features
         tally = outcomes.Tally(len(config.source), config.max_skipped_fraction)
         serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
@@ -137,7 +137,7 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
                 serialize=serialize,
                 options=config.beam_options,
             )
-        shards.write(  # of Beam's shards, checks them and counts what became of the files
+        shards.write(  # if Beam wrote the shards, this only checks and counts them
             paths,
             tally,
             source=config.source,
@@ -167,11 +167,11 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
 
 
 def _in_order(serialised: bytes) -> bytes:
-    """Return the same in every run; protocol buffers order an example's fields at random."""
-    messages: Any = tf_example_pb2  # its classes are made at run time
+    """Return an example's bytes with its fields in a fixed order; otherwise it is random."""
+    messages: Any = tf_example_pb2  # its classes are created at run time
     return messages.Example.FromString(serialised).SerializeToString(deterministic=True)
 
 
 def _array(shape: tuple[int | None, ...], dtype: type, doc: str) -> tfds.features.Tensor:
-    """Return a feature stored as its bytes: as lists of numbers, encoding takes 20 times longer."""
+    """Return a feature stored as raw bytes; encoding lists of numbers takes 20 times longer."""
     return tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes", doc=doc)

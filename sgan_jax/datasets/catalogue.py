@@ -1,7 +1,7 @@
-"""crystals.tsv, beside the patterns of a data set: what every crystal is, without its pattern.
+"""crystals.tsv, next to the patterns of a data set: the metadata of every crystal.
 
-Parts and classes are cut from these columns, so that a host reads the patterns of its own share
-only. A text file, because people look into it, too.
+Parts and classes are determined from these columns, so that a host reads the patterns of its own
+share only. It is a text file because people read it, too.
 """
 
 import itertools
@@ -36,18 +36,18 @@ class Catalogue(NamedTuple):
 
 
 def row(example: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the line of an example; a text's tabs and line ends become spaces."""
+    """Return the fields of an example; each run of whitespace in a text becomes one space."""
     return tuple(" ".join(str(example[column]).split()) for column in COLUMNS)
 
 
 def write(path: pathlib.Path, rows: Iterable[tuple[str, ...]]) -> None:
-    """Write the lines below the columns' names."""
+    """Write the rows below a header of column names."""
     with path.open("w", newline="\n", encoding="utf-8") as file:
         file.writelines("\t".join(fields) + "\n" for fields in itertools.chain([COLUMNS], rows))
 
 
 def read(path: pathlib.Path) -> Catalogue:
-    """Read what `write` wrote; a part at a time, for Python's own strings take four times more."""
+    """Read what `write` wrote, in batches: Python's own strings take four times the memory."""
     with path.open(newline="\n", encoding="utf-8") as file:
         lines = (tuple(line.rstrip("\n").split("\t")) for line in file)
         if (header := next(lines, ())) != COLUMNS:

@@ -1,4 +1,4 @@
-"""The source that a configuration asks for: one kind of crystals, or several after one another."""
+"""The source that a configuration requests: one kind of crystals, or several in sequence."""
 
 import dataclasses
 import os
@@ -24,14 +24,14 @@ class CombinedSource:
         return "_and_".join(part.label for part in self.parts)
 
     def identity(self) -> dict[str, object]:
-        """Return what the crystals depend on, in plain values."""
+        """Return everything that the crystals depend on, as plain values."""
         return {"source": "combined", "parts": [part.identity() for part in self.parts]}
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
     def items(self, start: int = 0) -> Iterator[tuple[int, Any]]:
-        """Yield the part's index and the part's item."""
+        """Yield the index of a part and an item of it, part by part."""
         for index, part in enumerate(self.parts):
             length = len(part) if start else 0  # counting a folder takes a while
             if start and start >= length:
@@ -42,12 +42,12 @@ class CombinedSource:
             start = 0
 
     def name(self, item: tuple[int, Any]) -> str:
-        """Return what the part calls its item."""
+        """Return the name that the part gives its item."""
         index, own = item
         return self.parts[index].name(own)
 
     def crystals(self, item: tuple[int, Any]) -> tuple[list[Crystal], list[SkippedFile]]:
-        """Return the crystals that the part makes of its item."""
+        """Return the crystals of the part's item and what was skipped in it."""
         index, own = item
         return self.parts[index].crystals(own)
 
@@ -66,11 +66,11 @@ def make_source(
     symmetry: str,
     b_iso_default: float,
 ) -> Source:
-    """Return the source that these keys of `config.data` ask for.
+    """Return the source that these keys of `config.data` describe.
 
     Raises:
-      ValueError: `source` cannot be read, or `prototype_path` holds no prototype.
-      FileNotFoundError: a path is given that is not there.
+      ValueError: `source` cannot be parsed.
+      FileNotFoundError: a path does not exist.
     """
     parts: list[Source] = []
     for kind, count in data_source.parse(source):

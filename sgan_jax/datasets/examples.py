@@ -1,4 +1,4 @@
-"""What a data set holds of one crystal, as a pure function of the crystal and the instrument.
+"""The example of a crystal in a data set, a pure function of the crystal and the instrument.
 
 Imported by the worker processes of a build: nothing here may import TFDS or jax (seconds each).
 """
@@ -18,10 +18,10 @@ STRETCH = 1.05
 
 
 def example(crystal: Crystal, instrument: Instrument) -> dict[str, object]:
-    """Return the example of a crystal: its pattern on the instrument and what made it.
+    """Return the example of a crystal: its pattern on the instrument, its reflections and labels.
 
     Raises:
-      ValueError: the crystal reflects nothing within the instrument's range, or an element has no
+      ValueError: the crystal has no reflections within the instrument's range, or an element has no
         known scattering length.
     """
     found = bragg.reflections(
@@ -29,7 +29,7 @@ def example(crystal: Crystal, instrument: Instrument) -> dict[str, object]:
         instrument.wavelength_angstrom / STRETCH,
         d_min_angstrom=instrument.d_min_angstrom / STRETCH,
     )
-    strength = found.multiplicity * found.f_squared  # fm² a cell
+    strength = found.multiplicity * found.f_squared  # fm² per cell
     group = reciprocal_group(operations.operation_group(crystal.rotations, crystal.translations))
     intensity = profile.intensity_pattern(found.d_angstrom, strength, instrument)
     return {

@@ -1,4 +1,4 @@
-"""Hashes of what crystals are made from: other files, tables or code give another one."""
+"""Hashes of what crystals are made from; they change with the files, tables or code."""
 
 import functools
 import hashlib
@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 from sgan_jax.crystals import members, prototypes, synthetic, synthetic_statistics
 from sgan_jax.crystals.crystal import Crystal
 
-_SAMPLE = 20  # made crystals whose numbers stand for the code that makes them
+_SAMPLE = 20  # generated crystals, hashed in place of the code that generates them
 
 
 def files_fingerprint(path: pathlib.Path) -> str:
-    """Return a hash that is another one when the files are others; quick, no file is unpacked.
+    """Return a hash that changes when the files do; quick, because no file is unpacked.
 
     Of a zip: names, sizes and checksums in its table of contents. Of another single file (a CIF, a
     tar): its bytes. Of a folder: the names, sizes and modification times of the files in it.
@@ -33,14 +33,14 @@ def files_fingerprint(path: pathlib.Path) -> str:
     else:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    text = "\n".join(lines)  # on some disks names are no Unicode
+    text = "\n".join(lines)  # file names need not be valid Unicode
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def prototypes_fingerprint() -> str:
     """Return a hash of the table of structure types and of the first crystals made from it.
 
-    The crystals are there for the code: what draws elements and cells has no version to forget.
+    The crystals stand for the code that draws elements and cells: it has no version to forget.
     """
     digest = hashlib.sha256()
     for kind in prototypes.PROTOTYPES:
@@ -56,7 +56,7 @@ def prototypes_fingerprint() -> str:
 def synthetic_fingerprint(table: pathlib.Path = synthetic_statistics.PATH) -> str:
     """Return a hash of the table of statistics, the version of the code, and the first crystals.
 
-    The crystals alone would not do: a change may show in one of a hundred.
+    The crystals alone are not enough: a change may affect only one in a hundred.
     """
     digest = hashlib.sha256(table.read_bytes())
     digest.update(f"{synthetic.VERSION}".encode())
@@ -75,5 +75,5 @@ def _update(digest: "hashlib._Hash", crystals: Iterable[Crystal]) -> None:
 
 
 def _rounded(*arrays: ArrayLike) -> bytes:
-    """Return the arrays' bytes; the same on machines that differ in the last bits."""
+    """Return the bytes of the rounded arrays, equal on machines that differ in the last bits."""
     return b"".join((np.round(array, 6) + 0.0).tobytes() for array in map(np.asarray, arrays))

@@ -1,12 +1,12 @@
-r"""Cut a file of CIFs in two: to train on, and to test on crystals of other structure types.
+r"""Split a file of CIFs in two: one to train on, one to test on, of other structure types.
 
     python -m sgan_jax.datasets.hold_out --crystals=open_crystals.zip \
         --rest=rest.zip --held_out=held_out.zip
 
-For what the splits of one data set cannot compare: models trained on different crystals (synthetic
-ones, real ones, both), tested on the same ones with `--mode=evaluate --crystals=held_out.zip`.
-The crystals of one structure type are all in one of the two files. Crystals that cannot be read are
-in neither.
+For comparisons that the splits of one data set do not allow: models trained on different crystals
+(synthetic, real or both), tested on the same ones with `--mode=evaluate --crystals=held_out.zip`.
+All crystals of a structure type go to the same file (a CIF of several crystals goes where its first
+one goes). Crystals that cannot be read are in neither.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from sgan_jax.datasets import splits
 def hold_out(
     crystals: pathlib.Path, rest: pathlib.Path, held_out: pathlib.Path, fraction: float, seed: int
 ) -> tuple[int, int]:
-    """Write two zips of the CIFs of a file, folder or archive; return how many are in each.
+    """Write the CIFs of a file, folder or archive to two zips; return the number in each.
 
     Args:
       crystals: path of the CIFs.
       rest: the zip of those to train on.
-      held_out: the zip of those to test on: of each Bravais lattice about `fraction`.
-      fraction: 0 to 1.
-      seed: another seed, another cut.
+      held_out: the zip of those to test on, about `fraction` of each Bravais lattice.
+      fraction: between 0 and 1.
+      seed: determines the split.
 
     Raises:
       ValueError: one of the two would be empty.

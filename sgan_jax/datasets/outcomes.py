@@ -1,7 +1,7 @@
-"""What became of each file of a build: examples, duplicates, skipped files; counted and listed.
+"""The outcome of each file of a build: its examples, duplicates and skipped crystals.
 
-`outcome` runs in the workers, a pure function of an item. `Tally` runs in the main process, in
-the order of the files, so which of two duplicates is kept depends on nothing else.
+`outcome`, a pure function of an item, runs in the workers. `Tally` counts the outcomes in the main
+process in the order of the files, so which of two duplicates is kept depends on nothing else.
 """
 
 import collections
@@ -30,7 +30,7 @@ class TooManySkippedError(ValueError):
 
 
 class Found(NamedTuple):
-    """An example, and of its crystal what tells duplicates: cheap to hand to another process."""
+    """An example and what identifies duplicates of its crystal; cheap to send between processes."""
 
     example: dict[str, Any]
     volume: float
@@ -38,31 +38,31 @@ class Found(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The crystal's, as the catalogue has it."""
+        """The crystal's id, with whitespace collapsed as in the catalogue."""
         return " ".join(self.example["id"].split())
 
     @property
     def formula(self) -> str:
-        """The crystal's."""
+        """The crystal's reduced formula."""
         return self.example["formula"]
 
     @property
     def space_group_number(self) -> int:
-        """The crystal's."""
+        """The crystal's space group, 1..230."""
         return self.example["space_group"]
 
 
 class Outcome(NamedTuple):
-    """What one file gives."""
+    """What one file yields."""
 
     found: list[Found]
     skipped: list[SkippedFile]
 
 
 def outcome[Item](source: Source[Item], instrument: Instrument, item: Item) -> Outcome:
-    """Return the examples of an item of a source, and what of it cannot be used and why.
+    """Return the examples of a source's item, and what was skipped in it and why.
 
-    Nothing that a file holds raises, or takes for ever: one bad file never stops a build.
+    Whatever a file contains, this neither raises nor runs forever: no bad file stops a build.
     """
     try:
         with processor_time.limited(MAX_SECONDS):
@@ -92,11 +92,11 @@ def outcome[Item](source: Source[Item], instrument: Instrument, item: Item) -> O
 def examples(
     outcome: Outcome, names: Iterable[str | None], record: Record
 ) -> Iterator[dict[str, Any]]:
-    """Yield the examples of a file that are new; all about the file goes into the record.
+    """Yield the new examples of a file and add all its results to the record.
 
     Args:
       outcome: of the file.
-      names: each crystal's id in the data set, None where it is a duplicate.
+      names: each crystal's id in the data set, None for a duplicate.
       record: of the file's shard.
     """
     record.skipped += outcome.skipped
@@ -112,7 +112,7 @@ def examples(
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """Return the name, primed until it is free: an archive may hold a name twice."""
+    """Return the name, primed until it is free: a name may occur twice in an archive."""
     while is_taken(name):
         name += "'"
     return name
@@ -123,17 +123,17 @@ def _one_line(error: Exception) -> str:
 
 
 class Tally:
-    """Counts of a build so far; drops duplicates; stops a build that loses too much.
+    """Counts of a build so far; drops duplicates; stops a build that loses too many files.
 
-    What is listed goes into the records of the shards, so a tally grows by bytes a crystal.
+    Lists go into the records of the shards, so a tally grows only by some bytes per crystal.
 
     Attributes:
-      files: of the source, all of them.
-      max_skipped_fraction: of the files, that may give nothing.
-      lost: files that gave nothing.
-      kept: examples that are in the data set.
+      files: number of files in the source.
+      max_skipped_fraction: fraction of the files that may yield nothing.
+      lost: number of files that yielded nothing.
+      kept: number of examples in the data set.
       reasons: how many files, or crystals of a file, were skipped for each reason.
-      duplicates: crystals that were dropped for an earlier one.
+      duplicates: number of crystals dropped as duplicates of an earlier one.
     """
 
     def __init__(self, files: int, max_skipped_fraction: float):
@@ -147,10 +147,10 @@ class Tally:
         self._ids = Seen()
 
     def examples(self, outcome: Outcome, record: Record) -> Iterator[dict[str, Any]]:
-        """Yield the new examples of a file; all about them goes into the record.
+        """Yield the new examples of a file and add all its results to the record.
 
         Raises:
-          TooManySkippedError: more than `max_skipped_fraction` of the files gave nothing.
+          TooManySkippedError: more than `max_skipped_fraction` of the files, or all, yield nothing.
         """
         self.reasons.update(entry.reason for entry in outcome.skipped)
         yield from examples(outcome, map(self._name, outcome.found), record)
@@ -159,7 +159,7 @@ class Tally:
             self.check(outcome.skipped[-1])
 
     def _name(self, found: Found) -> str | None:
-        """Return a crystal's id in the data set, None where it is a duplicate."""
+        """Return a crystal's id in the data set, None for a duplicate."""
         if not self._filter.is_new(found):
             self.duplicates += 1
             return None
@@ -169,7 +169,7 @@ class Tally:
         return name
 
     def absorb(self, record: Record) -> None:
-        """Be as after the examples of a shard that an earlier build has written."""
+        """Add the examples of a shard that an earlier build has written."""
         self.reasons.update(entry.reason for entry in record.skipped)
         self.lost += record.lost
         self.kept += len(record.crystals)
@@ -180,7 +180,7 @@ class Tally:
             self._ids.add(described["id"])
 
     def check(self, latest: SkippedFile | None = None) -> None:
-        """Raise `TooManySkippedError` where too many files are lost so far."""
+        """Raise `TooManySkippedError` if too many files are lost so far."""
         check_lost(self.lost, self.files, self.max_skipped_fraction, self.reasons, latest)
 
 
@@ -191,7 +191,7 @@ def check_lost(
     reasons: dict[str, int],
     latest: SkippedFile | None = None,
 ) -> None:
-    """Raise `TooManySkippedError` when too many files of a source gave nothing, or all of them."""
+    """Raise `TooManySkippedError` if too many files of a source, or all, yielded nothing."""
     if lost <= max_skipped_fraction * files and lost < files:
         return
     by_count = sorted(reasons.items(), key=lambda entry: -entry[1])

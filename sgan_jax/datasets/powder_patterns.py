@@ -1,6 +1,6 @@
-"""A data set of powder patterns on disk, as it is read.
+"""Read a data set of powder patterns from disk.
 
-What the crystals are is read at once, patterns and reflections only where they are asked for.
+The catalogue of the crystals is read at once, patterns and reflections only on demand.
 """
 
 import dataclasses
@@ -19,12 +19,12 @@ _READ_AT_ONCE = 1024
 
 
 class Reflections(NamedTuple):
-    """Reflections of several crystals, one after another, and the crystals' cells.
+    """Concatenated reflections of N crystals, and the crystals' cells.
 
     Attributes:
       row_splits: int64 [N + 1]; those of crystal n are row_splits[n] to row_splits[n + 1].
-      d_angstrom: float64 [M] d-spacings, down to somewhat below the pattern's smallest.
-      multiplicity_f_squared: float64 [M], fm² a cell.
+      d_angstrom: float64 [M] d-spacings, down to slightly below the pattern's smallest.
+      multiplicity_f_squared: float64 [M], fm² per cell.
       cell: float32 [N, 6], a, b, c in Å and alpha, beta, gamma in degrees.
     """
 
@@ -35,7 +35,7 @@ class Reflections(NamedTuple):
 
 
 class StoredPatterns:
-    """The patterns of a data set on disk, read when they are asked for, as rows of an array are.
+    """The patterns of a data set on disk, indexed like the rows of an array and read on demand.
 
     Attributes:
       shape: (N, points).
@@ -49,7 +49,7 @@ class StoredPatterns:
         return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Return patterns float32 [n, points], maximum 1, of the positions `rows` [n]."""
+        """Return the patterns at positions `rows` [n], float32 [n, points], maximum 1."""
         rows = np.asarray(rows)
         patterns = np.empty((len(rows), self.shape[1]), np.float32)
         for start in range(0, len(rows), _READ_AT_ONCE):
@@ -61,13 +61,13 @@ class StoredPatterns:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PatternDataset:
-    """A data set: what its crystals are, in memory, and their patterns, wherever they are.
+    """A data set: the catalogue of its crystals, and their patterns, in memory or on disk.
 
     Attributes:
-      catalogue: of the N crystals, in the order of their source.
-      patterns: float32 [N, points], maximum 1; an array, or what gives rows as an array does.
-      instrument: that the patterns are of.
-      folder: that holds them, with their reflections; None where they are in memory alone.
+      catalogue: the N crystals, in the order of their source.
+      patterns: float32 [N, points], maximum 1; an array, or an object indexed like one.
+      instrument: of the patterns.
+      folder: where they and their reflections are stored; None if they are only in memory.
     """
 
     catalogue: Catalogue
@@ -80,7 +80,7 @@ class PatternDataset:
 
 
 def load(folder: pathlib.Path) -> PatternDataset:
-    """Open a data set; its catalogue is read, its patterns are left on disk."""
+    """Open a data set: read its catalogue, leave its patterns on disk."""
     instrument = Instrument(**read_summary(folder)["identity"]["instrument"])
     listed = catalogue.read(folder / catalogue.NAME)
     patterns = StoredPatterns(folder, instrument.points)
@@ -110,11 +110,11 @@ def read_reflections(folder: pathlib.Path, rows: np.ndarray) -> Reflections:
 
 
 def open_examples(folder: pathlib.Path) -> Any:
-    """Return the examples of a data set, a sequence that is read as it is indexed."""
+    """Return the examples of a data set, a sequence that reads them when it is indexed."""
     whole: Any = tfds.builder_from_directory(folder)  # its decorated methods have no types
     return whole.as_data_source(builder.SPLIT)
 
 
 def read_summary(folder: pathlib.Path) -> dict:
-    """Return what the build counted: files, lost, skipped by reason, duplicates, crystals, ..."""
+    """Return the counts of the build: files, lost, skipped by reason, duplicates, crystals, ..."""
     return json.loads((folder / "build.json").read_text())

@@ -1,8 +1,8 @@
-"""Data sets of powder patterns: found on disk where they are, made where they are not.
+"""Find a data set of powder patterns on disk, or build it.
 
-A data set lives in <dir>/powder_patterns/<name>/1.2.0. Its name holds a hash of all that changes
-the data, so a set that is there is the set that is asked for, and finding it reads no crystal. The
-folder appears by one rename when all is written; before that there is none of that name.
+A data set is stored in <dir>/powder_patterns/<name>/1.2.0. Its name contains a hash of everything
+that the data depend on, so an existing set of that name is the requested one, and no crystal is
+parsed to find it. The folder is created by one rename when everything is written.
 """
 
 import contextlib
@@ -33,19 +33,19 @@ def prepare(
     processes: int,
     beam_options: Sequence[str] | None = None,
 ) -> pathlib.Path:
-    """Return the folder of a data set, building it first where it is not there.
+    """Return the folder of a data set, building it first if it does not exist.
 
-    Several processes may ask for the same set at once: one builds, the others wait. A build that
-    was killed, or ended with an error, leaves nothing that could be taken for a data set; the
-    shards that it had finished are checked, and the next build of that set goes on from them.
+    Several processes may request the same set at once: one builds, the others wait. A build that
+    was killed, or ended with an error, leaves nothing that could be mistaken for a data set; the
+    next build of that set checks the finished shards and resumes from them.
 
     Args:
       source: of the crystals.
-      instrument: that their patterns are of.
-      max_skipped_fraction: of the source's files that may be of no use.
-      dir: for data sets; empty is the user's cache.
-      processes: that build; 0 is one a core.
-      beam_options: where Apache Beam is to build, its options without dashes
+      instrument: on which their patterns are simulated.
+      max_skipped_fraction: fraction of the source's files that may be unusable.
+      dir: for data sets; if empty, the user's cache.
+      processes: number of worker processes; 0 is one per core.
+      beam_options: to build with Apache Beam, its options without dashes
         ('runner=FlinkRunner', ...).
 
     Raises:
@@ -82,7 +82,7 @@ def prepare(
 
 
 def is_complete(folder: pathlib.Path) -> bool:
-    """Say whether a folder is a data set, whole."""
+    """Return whether a folder is a complete data set."""
     return (folder / "dataset_info.json").is_file()
 
 
@@ -91,12 +91,12 @@ def _build(
 ) -> None:
     """Build a data set; `alone`: no other process builds it at the same time.
 
-    One that is not alone cannot go on from what another has left, nor be gone on from.
+    If not alone, it uses a folder of its own, and can neither resume a build nor be resumed.
     """
     name = f"incomplete.{folder.name}"
     work = folder.parent / (name if alone else f"{name}.{platform.node()}-{os.getpid()}")
     verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)  # TFDS logs and prints about its own affairs
+    logging.set_verbosity(logging.ERROR)  # TFDS logs and prints its internals
     with contextlib.redirect_stdout(io.StringIO()):
         whole = builder.PowderPatterns(config=config, data_dir=root)
     logging.set_verbosity(verbosity)
@@ -104,20 +104,20 @@ def _build(
         with contextlib.redirect_stdout(io.StringIO()):
             whole.resume(work)
     except OSError:
-        if not is_complete(folder):  # else another process was first to rename its own
+        if not is_complete(folder):  # otherwise another process was first to rename its own
             raise
     finally:
         if not alone:
             shutil.rmtree(work, ignore_errors=True)
         with contextlib.suppress(OSError):
-            work.rmdir()  # where no shard was finished
+            work.rmdir()  # if no shard was finished
 
 
 @contextlib.contextmanager
 def _locked(folder: pathlib.Path) -> Generator[bool]:
-    """Hold the folder's lock, gone with the process that holds it; False where there are no locks.
+    """Hold the folder's lock, which a dying process releases; yield False if there are no locks.
 
-    Some clusters' file systems have none; processes there may build the same set side by side.
+    Some clusters' file systems have no locks; processes there may build the same set in parallel.
     """
     with (folder / ".lock").open("w") as file:
         try:

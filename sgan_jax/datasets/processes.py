@@ -1,4 +1,4 @@
-"""Work spread over processes, its results in the order of the input whatever their number."""
+"""Map work over processes; the results keep the order of the input, whatever their number."""
 
 import collections
 import concurrent.futures
@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterable
 
-_CHUNK_BYTES = 2**20  # and one more item: files of 32 MiB each must not fill the memory
+_CHUNK_BYTES = 2**20  # plus one item, at most: files of 32 MiB each must not fill the memory
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -25,14 +25,15 @@ def ordered_map[Item, Result](
 ) -> Generator[Result]:
     """Yield function(item) for every item, in order, computed in `processes` processes.
 
-    Items are drawn as they are needed, so an endless or a huge input is fine. With one process,
-    or no more than one chunk of items, all is done in this one. The processes are started afresh
-    (a fork of one that runs jax's threads may hang) and end with this one, however it ends.
+    Items are drawn as they are needed, so the input may be huge or endless. With one process, or
+    at most one chunk of items, everything runs in the calling process. Workers are spawned, not
+    forked (a fork of a process with jax's threads may hang), and end with their parent, however
+    it ends.
 
     Args:
-      function: importable from a module; it and the items travel by pickle.
+      function: importable from a module; it and the items are pickled.
       items: any iterable.
-      processes: 0 is one a core.
+      processes: 0 is one per core.
       chunk: items sent at a time, at most.
     """
     processes = processes or available_cores()
@@ -47,14 +48,14 @@ def ordered_map[Item, Result](
 
 
 class Workers:
-    """Processes that can be started before it is known what they are to do.
+    """Worker processes that can be started before their task is known.
 
-    A process takes a second or more to load what it needs; meanwhile this one may load what it
-    needs itself. Leaving the context ends them.
+    A worker takes a second or more to load its modules; meanwhile the parent may load its own.
+    Leaving the context ends the workers.
 
     Args:
       processes: how many.
-      prepare: called in each as it starts, to load modules; importable from a module.
+      prepare: called in each at its start, to load modules; importable from a module.
     """
 
     def __init__(self, processes: int, prepare: Callable[[], object] | None = None) -> None:
@@ -63,15 +64,15 @@ class Workers:
             processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
         )
         if prepare is not None:
-            for _ in range(processes):  # each of these starts one
+            for _ in range(processes):  # each call starts one
                 self._submit(prepare)
 
     def map[Item, Result](
         self, function: Callable[[Item], Result], items: Iterable[Item], *, chunk: int
     ) -> Generator[Result]:
-        """Return what yields function(item) for every item, in order.
+        """Return a generator of function(item) for every item, in order.
 
-        The first items are sent off at once, later ones as they are needed.
+        The first items are sent at once, later ones as they are needed.
         """
         chunks = _pickled(items, chunk)
         waiting = collections.deque(
@@ -95,7 +96,7 @@ class Workers:
         self._executor.shutdown(cancel_futures=True)
 
     def _submit(self, function: Callable, *given: object) -> concurrent.futures.Future:
-        # A submit may start a process, which inherits both.
+        # A submit may start a process, which inherits both settings.
         with _environment(dict.fromkeys(_ONE_THREAD, "1")), _interrupts_blocked():
             return self._executor.submit(function, *given)
 
@@ -108,7 +109,7 @@ def available_cores() -> int:
 
 
 def _pickled(items: Iterable, most: int) -> Generator[list[bytes]]:
-    """Yield the items, pickled, some at a time: `most`, or as few as are `_CHUNK_BYTES`."""
+    """Yield chunks of pickled items: `most` each, or fewer that together exceed `_CHUNK_BYTES`."""
     chunk: list[bytes] = []
     for item in items:
         chunk.append(pickle.dumps(item))
@@ -137,9 +138,9 @@ def _end_with_parent() -> None:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Generator[None]:
-    """Hold Ctrl-C back, for good in the processes started meanwhile: it is the parent's to answer.
+    """Block Ctrl-C, permanently in the processes started meanwhile: only the parent handles it.
 
-    Inherited, because a process that is still starting cannot have said so itself.
+    They inherit this, because a process that is still starting cannot have blocked it itself.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -150,7 +151,7 @@ def _interrupts_blocked() -> Generator[None]:
 
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Generator[None]:
-    """Set environment variables, for processes started meanwhile, and set them back."""
+    """Set environment variables for processes started meanwhile, then restore them."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -8,16 +8,15 @@ from collections.abc import Generator
 
 
 class TooSlowError(BaseException):
-    """A block took too long. Not an Exception: no handler on the way may take it for its own."""
+    """A block took too long. Not an Exception, so that no handler in the block catches it."""
 
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Generator[None]:
-    """Raise `TooSlowError` in the block once it has computed for so many seconds.
+    """Raise `TooSlowError` in the block once it has used this many seconds of processor time.
 
-    The processor's time, not the clock's: a busy machine loses no file. A call into a library in C
-    comes to its end first. Signals arrive in a process's main thread; a block in another thread has
-    no limit.
+    Processor time, not wall time: a busy machine loses no file. A call into a C library finishes
+    first. Signals arrive in a process's main thread, so a block in another thread has no limit.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -29,7 +28,7 @@ def limited(seconds: float) -> Generator[None]:
             raise TooSlowError(f"more than {seconds:g} s of processor time")
 
     before = signal.signal(signal.SIGALRM, stop)
-    # Again and again, for the exception is lost where it comes in a finaliser.
+    # Repeatedly, because an exception raised in a finaliser is lost.
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds / 10)
     try:
         try:

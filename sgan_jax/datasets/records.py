@@ -1,8 +1,8 @@
-"""What a build knows of a finished shard: beside it while the set is built, gone in the end.
+"""The record of a finished shard, a file next to it that is removed when the data set is complete.
 
-A shard counts as finished when its record is there and the shard has the record's checksum. The
-record holds all that the shards after it depend on, so that a build goes on from where it was.
-Imported by the workers' side, too: nothing here may import TFDS.
+A shard counts as finished if its record exists and contains the shard's checksum. The record holds
+everything that later shards depend on, so that a build can resume. Workers import this module,
+too: nothing here may import TFDS.
 """
 
 import dataclasses
@@ -15,15 +15,15 @@ from sgan_jax.crystals.skipped import SkippedFile
 
 @dataclasses.dataclass
 class Record:
-    """One shard.
+    """The record of one shard.
 
     Attributes:
       crystals: the catalogue's rows of its examples.
       volumes_per_atom: of each, Å³.
       skipped: files, or crystals of a file.
-      duplicates: id and formula of each crystal that was dropped for an earlier one.
-      lost: files that gave nothing.
-      seconds: that it took.
+      duplicates: id and formula of each crystal dropped as a duplicate of an earlier one.
+      lost: number of files that yielded nothing.
+      seconds: time taken to write it.
       checksum: SHA-256 of the shard.
     """
 
@@ -37,7 +37,7 @@ class Record:
 
 
 def write(record: Record, shard: pathlib.Path) -> None:
-    """Write the record of a shard that is written; it appears by one rename."""
+    """Write the record of a complete shard; it appears by one rename."""
     record.checksum = _checksum(shard)
     body = json.dumps(dataclasses.asdict(record))
     partial = shard.with_name(shard.name + ".partial")
@@ -55,7 +55,7 @@ def read(shard: pathlib.Path) -> Record:
 
 
 def is_finished(shard: pathlib.Path) -> bool:
-    """Say whether a shard and its record are there and are what was written."""
+    """Return whether a shard and its record exist and match their checksums."""
     try:
         checksum, _, body = path(shard).read_text(encoding="utf-8").partition("\n")
         if hashlib.sha256(body.encode()).hexdigest() != checksum:
@@ -66,7 +66,7 @@ def is_finished(shard: pathlib.Path) -> bool:
 
 
 def path(shard: pathlib.Path) -> pathlib.Path:
-    """Return where the record of a shard is."""
+    """Return the path of a shard's record."""
     return shard.with_name(shard.name + ".record.json")
 
 

@@ -1,6 +1,6 @@
-"""The shards of a data set, written one after another, by a build that may be killed and go on.
+"""Write the shards of a data set one after another, in a build that can be killed and resumed.
 
-All that grows with the number of crystals goes to disk with its shard (`records`).
+Everything that grows with the number of crystals goes to disk with its shard (`records`).
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from sgan_jax.datasets import outcomes, processes, records, tables
 from sgan_jax.datasets.sources import Source
 from sgan_jax.diffraction.instrument import Instrument
 
-FILES_PER_SHARD = 4096  # a kill loses no more than the work on these
+FILES_PER_SHARD = 4096  # a kill loses at most the work on these
 
 
 def write(
@@ -34,18 +34,18 @@ def write(
     serialize: Callable[[dict[str, Any]], bytes],
     skipped_list: pathlib.Path,
 ) -> None:
-    """Write the shards that are not there, and the record of each.
+    """Write the missing shards and the record of each.
 
-    However this ends, finished shards stay; what is unfinished is removed.
+    However this ends, finished shards are kept and everything else in their folder is removed.
 
     Args:
       paths: of all shards, in one folder that holds nothing else.
-      tally: a new one; that of all shards in the end.
+      tally: a new one; at the end it counts all shards.
       source: its items fill the shards, `FILES_PER_SHARD` each.
-      instrument: that the patterns are of.
-      process_count: 0 is one a core.
+      instrument: on which the patterns are simulated.
+      process_count: 0 is one per core.
       serialize: example -> its bytes.
-      skipped_list: what is skipped is listed there when it is too much.
+      skipped_list: file in which skipped files are listed if they are too many.
 
     Raises:
       ValueError: too many files cannot be used.
@@ -80,9 +80,9 @@ def write(
 
 
 def write_one(path: pathlib.Path, serialized: Iterable[bytes]) -> None:
-    """Write a shard as TFDS does; it reads them one by one, in any order."""
+    """Write a shard as TFDS does, with groups of one example: they are read in any order."""
     serialized = iter(serialized)
-    first = list(itertools.islice(serialized, 1))  # the workers are up before there is a file
+    first = list(itertools.islice(serialized, 1))  # starts the workers before there is a file
     with _as_os_error():
         writer = array_record_module.ArrayRecordWriter(str(path), "group_size:1")
     for example in itertools.chain(first, serialized):
@@ -94,7 +94,7 @@ def write_one(path: pathlib.Path, serialized: Iterable[bytes]) -> None:
 
 @contextlib.contextmanager
 def _as_os_error() -> Generator[None]:
-    """Raise an OSError where the writer has a RuntimeError, of a full disk for example."""
+    """Turn a RuntimeError of the writer, for example for a full disk, into an OSError."""
     try:
         yield
     except RuntimeError as error:
@@ -109,14 +109,14 @@ def _results(
     process_count: int,
     finished: int,
 ) -> Generator[Iterator[outcomes.Outcome]]:
-    """Give what becomes of the files after the finished shards, behind a bar."""
+    """Provide the outcomes of the files after the finished shards, with a progress bar."""
     start = min(finished * FILES_PER_SHARD, tally.files)
     results = processes.ordered_map(
         functools.partial(outcomes.outcome, source, instrument),
         source.items(start) if start < tally.files else (),
         processes=process_count,
     )
-    # Without a terminal a bar is a line every half minute.
+    # Without a terminal the bar prints a line every half minute.
     bar = tqdm.tqdm(
         initial=start,
         total=tally.files,
@@ -138,16 +138,16 @@ def _results(
 
 
 def remove_unfinished(paths: list[pathlib.Path]) -> None:
-    """Remove all but the shards that have a record, as a build does that ends before its end."""
+    """Remove everything but the shards that have a record, as an aborted build does."""
     _remove_all_but([path for path in paths if records.path(path).exists()], paths)
 
 
 def _remove_all_but(finished: list[pathlib.Path], paths: list[pathlib.Path]) -> None:
-    """Remove what else is in the folder of the shards, and the folder where nothing is finished."""
+    """Remove everything in the folder of the shards but the finished ones and their records."""
     kept = {path for shard in finished for path in (shard, records.path(shard))}
     for folder in {path.parent for path in paths}:
         for path in folder.iterdir():
-            if path.is_dir():  # of a worker on another machine
+            if path.is_dir():  # the temporary folder of a Beam worker
                 shutil.rmtree(path, ignore_errors=True)
             elif path not in kept:
                 path.unlink()

@@ -1,7 +1,8 @@
-"""Where the crystals of a data set come from: its items, its crystals and its fingerprint.
+"""Sources of the crystals of a data set: CIF files, synthetic crystals, known structure types.
 
-A source is listed in the main process (`items`, cheap) and turned into crystals in the workers
-(`crystals`). Its `identity` says all that its crystals depend on and is part of the set's name.
+The main process lists a source (`items`, cheap); the workers turn its items into crystals
+(`crystals`). Its `identity` is everything that the crystals depend on; the name of a data set
+contains a hash of it.
 """
 
 import dataclasses
@@ -23,32 +24,32 @@ READER_VERSION = 2
 
 
 class Source[Item](Protocol):
-    """What the sources have in common."""
+    """The interface of a source."""
 
     @property
     def label(self) -> str:
-        """A readable name, fit for a folder's."""
+        """A readable name that is valid in a folder name."""
         ...
 
     def identity(self) -> dict[str, object]:
-        """Return all that the crystals depend on, in plain values."""
+        """Return everything that the crystals depend on, as plain values."""
         ...
 
     def __len__(self) -> int: ...
 
     def items(self, start: int = 0) -> Iterator[Item]:
-        """Yield what the workers need, always in the same order, from the item `start` on.
+        """Yield the items, the inputs of the workers, in a fixed order from item `start` on.
 
-        From 0 these are as many as the length says.
+        From 0, their number is the length of the source.
         """
         ...
 
     def name(self, item: Item) -> str:
-        """Return what lists of skipped files call an item."""
+        """Return the name of an item in lists of skipped files."""
         ...
 
     def crystals(self, item: Item) -> tuple[list[Crystal], list[SkippedFile]]:
-        """Return the crystals of an item and what of it cannot be used."""
+        """Return the crystals of an item and what was skipped in it."""
         ...
 
 
@@ -67,29 +68,29 @@ class CifSource:
 
     @property
     def label(self) -> str:
-        """The file's name without its ending, fit for a folder's name."""
+        """The file's name without its extension, valid in a folder name."""
         return re.sub(r"[^A-Za-z0-9]+", "_", self.path.name.split(".")[0]).strip("_") or "cif"
 
     def identity(self) -> dict[str, object]:
-        """Return what the crystals depend on, in plain values."""
+        """Return everything that the crystals depend on, as plain values."""
         return {
             "source": "cif",
             "fingerprint": fingerprints.files_fingerprint(self.path),
             "symmetry": self.symmetry,
             "b_iso_default": self.b_iso_default,
             "reader_version": READER_VERSION,
-            # Of these names alone, whose crystals were once taken for made ones.
+            # Only for files so named, whose crystals were once mistaken for generated ones.
             **({"origin": self.origin} if self.origin != self.path.name else {}),
             **({"count": self.count} if self.count else {}),
         }
 
     def __len__(self) -> int:
-        """Count the files; the archive's table of contents is enough."""
+        """Return the number of files to read; none of them is loaded."""
         return min(self.count or self._files, self._files)
 
     @property
     def origin(self) -> str:
-        """What its crystals' `source` says: the file's name, never that of a kind of made ones."""
+        """The `source` of its crystals: the file's name, never 'synthetic' or 'prototypes'."""
         name = self.path.name
         return f"{name} (CIF)" if name in data_source.MADE else name
 
@@ -98,7 +99,7 @@ class CifSource:
         return sum(1 for _ in cif.cif_members(self.path))
 
     def items(self, start: int = 0) -> Iterator[CifItem]:
-        """Yield name and content of each file, in sorted order (a tar's in its own)."""
+        """Yield the name and content of each file, sorted by name (a tar's in its own order)."""
         members = cif.cif_members(self.path)
         if self.count:
             wanted = {i * self._files // self.count for i in range(len(self))}
@@ -114,7 +115,7 @@ class CifSource:
         return item[0]
 
     def crystals(self, item: CifItem) -> tuple[list[Crystal], list[SkippedFile]]:
-        """Return the crystals of one file and what of it cannot be used."""
+        """Return the crystals of one file and what was skipped in it."""
         name, data = item
         if isinstance(data, CifError):
             return [], [SkippedFile(name, data.reason, data.detail)]
@@ -132,20 +133,20 @@ class CifSource:
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticSource:
-    """The first `count` random crystals of a seed; `class_balance` says of which space groups."""
+    """The first `count` random crystals of a seed; `class_balance` weights their space groups."""
 
     count: int
     seed: int
     class_balance: str
-    table: pathlib.Path | None = None  # what is known of the real ones; None is the package's own
+    table: pathlib.Path | None = None  # statistics of real crystals; None: the package's own
 
     @property
     def label(self) -> str:
-        """How many crystals of what."""
+        """The kind and number of crystals."""
         return f"synthetic_{self.count}"
 
     def identity(self) -> dict[str, object]:
-        """Return what the crystals depend on, in plain values."""
+        """Return everything that the crystals depend on, as plain values."""
         return {
             "source": "synthetic",
             "count": self.count,
@@ -168,14 +169,14 @@ class SyntheticSource:
         return f"synthetic crystal {item}"
 
     def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
-        """Return the crystal of an index."""
+        """Return the crystal with this index."""
         table = synthetic_statistics.statistics(self.table or synthetic_statistics.PATH)
         return [synthetic.synthetic_crystal(item, self.seed, self.class_balance, table)], []
 
 
 @dataclasses.dataclass(frozen=True)
 class PrototypeSource:
-    """The first `count` crystals of known structure types: the built-in ones or a folder's."""
+    """The first `count` crystals of known structure types, built in or from the CIFs of `path`."""
 
     count: int
     seed: int
@@ -184,11 +185,11 @@ class PrototypeSource:
 
     @property
     def label(self) -> str:
-        """How many crystals of what."""
+        """The kind and number of crystals."""
         return f"prototypes_{self.count}"
 
     def identity(self) -> dict[str, object]:
-        """Return what the crystals depend on, in plain values."""
+        """Return everything that the crystals depend on, as plain values."""
         return {
             "source": "prototypes",
             "count": self.count,
@@ -209,6 +210,6 @@ class PrototypeSource:
         return f"prototype crystal {item}"
 
     def crystals(self, item: int) -> tuple[list[Crystal], list[SkippedFile]]:
-        """Return the crystal of an index."""
+        """Return the crystal with this index."""
         kinds = given_prototypes.structure_types(self.path) if self.path else prototypes.PROTOTYPES
         return [prototypes.prototype_crystal(item, self.seed, self.class_balance, kinds)], []

@@ -1,8 +1,8 @@
-"""Which patterns are for testing, which are labelled, which are not: decided when a set is read.
+"""Split a data set into test, labelled, validation and unlabelled parts when it is read.
 
-Each example's place is drawn from its id and the seed, never from its position in the data set, so
-the parts do not change when the set is stored in another order. The parts of a larger labelled
-percentage contain those of a smaller one, and the test part is the same for all of them.
+Each example's rank is drawn from its id and the seed, never from its position in the data set, so
+the parts do not change when the set is stored in another order. The labelled and validation parts
+of a larger labelled percentage contain those of a smaller one; the test part is always the same.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ RULES = ("random", "structure_type")
 
 
 class Split(NamedTuple):
-    """Positions in the data set, int64, of four disjoint parts; each in an order drawn by the seed.
+    """Positions (int64) of four disjoint parts of a data set, each in an order drawn by the seed.
 
     Attributes:
-      test: for the final figures only.
-      labelled: trained on with their class. With `validation` this is the labelled percentage.
-      validation: labelled too, but never trained on: it picks the best checkpoint.
-      unlabelled: the rest, trained on without their class (the SGAN).
+      test: used for the final metrics only.
+      labelled: used for training with their class; with `validation`, the labelled percentage.
+      validation: labelled, too, but never trained on; selects the best checkpoint.
+      unlabelled: the rest; semi-supervised methods train on them without their class.
     """
 
     test: np.ndarray
@@ -41,27 +41,27 @@ def split(
     labelled_percent: float,
     validation_fraction: float,
 ) -> Split:
-    """Cut a data set into test, labelled, validation and unlabelled parts (section 2.2).
+    """Split a data set into test, labelled, validation and unlabelled parts (section 2.2).
 
-    Within each class, as near as whole patterns allow: `test_fraction` of them are for testing,
-    and `labelled_percent` of them (so 90 % labelled and 10 % test leave nothing unlabelled) are
-    labelled, at least one; of those, `validation_fraction` are set apart, never the only one.
-    Patterns of no class (-1) are in no part.
+    Within each class, to within one pattern, `test_fraction` of the patterns are for testing and
+    `labelled_percent` of them are labelled (so 90 % labelled and 10 % test leave none unlabelled),
+    but at least one unless the percentage is 0. `validation_fraction` of the labelled ones are set
+    aside for validation, but never the only one. Patterns of no class (-1) are in no part.
 
     Args:
       class_index: [N] integers, -1 where a pattern belongs to no class of the task.
-      structure_type: [N] strings; with split='structure_type' all patterns of one type are on the
-        same side of the test line. A type too large for its class's test share stays out of the
-        test part, so rare types are over-represented there.
+      structure_type: [N] strings; with split='structure_type' the patterns of one type are either
+        all in the test part or all outside it. A type too large for its class's share of the test
+        part stays out of it, so rare types are over-represented there.
       ids: [N] strings, all different.
       split: 'random' (the paper) or 'structure_type'.
-      split_seed: another seed, another split.
-      test_fraction: 0 to 1.
-      labelled_percent: of all patterns, 0 to 100.
-      validation_fraction: of the labelled part, 0 up to 1.
+      split_seed: another seed gives another split.
+      test_fraction: of all patterns, in [0, 1).
+      labelled_percent: of all patterns, 0 to 100 (1 - test_fraction).
+      validation_fraction: of the labelled patterns, in [0, 1).
 
     Raises:
-      ValueError: the parts are larger than the whole, or an id is there twice.
+      ValueError: an argument is out of range, or an id occurs twice.
     """
     share = _check(split, ids, test_fraction, labelled_percent, validation_fraction)
     classes = np.asarray(class_index)
@@ -76,8 +76,8 @@ def split(
     is_labelled = rest & (_quantile(classes, rank, rest, split_seed) < share)
     order = _order_in_class(classes, rank, rest)
     is_labelled |= rest & (order == 0) & (labelled_percent > 0)
-    # The labelled of a class are its first ones, so a pattern's order among the rest is its order
-    # among the labelled, whatever their percentage: validation parts are nested, too.
+    # The labelled patterns of a class are the first of its rest, so a pattern has the same order
+    # in both, whatever the labelled percentage: validation parts are nested, too.
     offset = _class_offsets(classes, split_seed, b"validation") * (1 - validation_fraction)
     before = np.floor(order * validation_fraction + offset)
     is_validation = is_labelled & (np.floor((order + 1) * validation_fraction + offset) > before)
@@ -88,12 +88,12 @@ def split(
 
 
 def with_labelled(parts: Split, others: np.ndarray) -> Split:
-    """Return the parts with patterns that were in none of them among the labelled."""
+    """Return the parts with `others`, patterns of no part so far, added to the labelled ones."""
     return parts._replace(labelled=np.concatenate([parts.labelled, others]))
 
 
 def write_split(path: pathlib.Path, parts: Split, ids: np.ndarray) -> None:
-    """Write id and part of every pattern as tab-separated lines, sorted by id within a part."""
+    """Write the id and part of every pattern as tab-separated lines, sorted by id within a part."""
     lines = ["id\tpart\n"]
     for name, indices in parts._asdict().items():
         lines += [f"{identifier}\t{name}\n" for identifier in sorted(np.asarray(ids)[indices])]
@@ -109,7 +109,7 @@ def _check(
     labelled_percent: float,
     validation_fraction: float,
 ) -> float:
-    """Return the labelled share of what is not test, 1 where everything left is labelled."""
+    """Return the labelled share of what is not test; exactly 1 if all of it is labelled."""
     if split not in RULES:
         raise ValueError(f"split {split!r} is none of {', '.join(RULES)}")
     if not 0 <= test_fraction < 1:
@@ -151,11 +151,11 @@ def _order_in_class(classes: np.ndarray, rank: np.ndarray, member: np.ndarray) -
 
 
 def _quantile(classes: np.ndarray, rank: np.ndarray, member: np.ndarray, seed: int) -> np.ndarray:
-    """Return [N] numbers in (0, 1), evenly spaced within each class's members.
+    """Return [N] numbers in [0, 1), evenly spaced over each class's members; 2 for non-members.
 
-    The part below any threshold p holds p of each class within one pattern, and contains the part
-    below any smaller one. The offset of the comb is drawn for each class, or all small classes
-    would round the same way.
+    The members below a threshold p are p of each class to within one pattern, and include those
+    below any smaller threshold. The offset is drawn for each class; otherwise all small classes
+    would be rounded the same way.
     """
     sizes = np.bincount(classes[member], minlength=classes.max(initial=0) + 1)
     order = _order_in_class(classes, rank, member)
@@ -164,7 +164,7 @@ def _quantile(classes: np.ndarray, rank: np.ndarray, member: np.ndarray, seed: i
 
 
 def _class_offsets(classes: np.ndarray, seed: int, use: bytes) -> np.ndarray:
-    """Return for each pattern its class's number in [0, 1), drawn from the seed and the use."""
+    """Return for each pattern its class's offset in [0, 1), drawn from the seed and `use`."""
 
     def draw(index: int) -> float:
         digest = hashlib.blake2b(f"{seed}/{index}".encode(), digest_size=8, key=use).digest()
@@ -181,11 +181,12 @@ def _whole_types(
     used: np.ndarray,
     test_fraction: float,
 ) -> np.ndarray:
-    """Return [N] bools: whole structure types, in seeded order, taken into the test part.
+    """Return [N] bools, the test part: whole structure types, taken in seeded order.
 
-    A type is taken where it fits into what its class still wants; a class that wants more after
-    that takes what brings it nearer, so one of few and large types is tested, too. A type counts
-    to the class of its first member: no class cuts through a type, whose key names its group.
+    A type is taken if it fits into what its class still lacks. A class that still lacks patterns
+    then takes types that bring it nearer to its share, so that a class of few and large types is
+    tested, too. A type counts towards the class of its first member; no class divides a type,
+    because its key contains the space group.
     """
     types, inverse = np.unique(structure_type, return_inverse=True)
     sizes = np.bincount(inverse[used], minlength=len(types))
@@ -195,7 +196,7 @@ def _whole_types(
     wanted = test_fraction * np.bincount(classes[used], minlength=classes.max(initial=0) + 1)
     taken = np.zeros(len(types), bool)
     order = np.argsort(first)[: np.count_nonzero(sizes)]
-    for too_large in (1.0, 2.0):  # a size of up to twice what is wanted brings it nearer
+    for too_large in (1.0, 2.0):  # up to twice what is lacking brings it nearer
         for kind in order[~taken[order]].tolist():
             home = classes[by_rank[first[kind]]]
             if sizes[kind] < too_large * wanted[home]:

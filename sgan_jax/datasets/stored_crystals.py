@@ -14,14 +14,14 @@ _NO_REFLECTION_ANGSTROM = 1e6  # a d-spacing that no instrument sees
 
 
 class Crystals(NamedTuple):
-    """What patterns are rendered from; arrays of the host or of a device.
+    """The crystal data that patterns are rendered from; arrays on the host or on a device.
 
     Attributes:
-      d_angstrom: float32 [..., R]; 1e6 where there are fewer reflections.
-      strength: float32 [..., R], multiplicity·|F|² over that of the strongest; 0 where fewer.
+      d_angstrom: float32 [..., R]; padded with 1e6 if there are fewer reflections.
+      strength: float32 [..., R], multiplicity·|F|², maximum 1; padded with 0.
       hkl: int16 [..., R, 3].
       reciprocal_metric: float32 [..., 3, 3], Å⁻².
-      rotations: int8 [..., 24, 3, 3], as `march_dollase.weights` takes them.
+      rotations: int8 [..., 24, 3, 3], as `march_dollase.weights` expects them.
     """
 
     d_angstrom: Any
@@ -32,11 +32,11 @@ class Crystals(NamedTuple):
 
 
 class StoredCrystals:
-    """The crystals of a data set on disk, read when they are asked for, as rows of an array are.
+    """The crystals of a data set on disk, indexed like the rows of an array and read on demand.
 
     Args:
       folder: of the data set.
-      reflections: R; crystals with more get the nearest thing with so many.
+      reflections: R; if a crystal has more, close ones are merged (`few_reflections`).
     """
 
     def __init__(self, folder: pathlib.Path, reflections: int) -> None:
@@ -66,12 +66,12 @@ class StoredCrystals:
 
 
 def bytes_each(reflections: int) -> int:
-    """Return how much memory a crystal of so many reflections takes."""
+    """Return the memory in bytes of a crystal with room for this many reflections."""
     return sum(array.nbytes for array in empty(1, reflections))
 
 
 def empty(count: int, reflections: int) -> Crystals:
-    """Return arrays for so many crystals, which have no reflection yet."""
+    """Return arrays for `count` crystals, which have no reflections yet."""
     operations = march_dollase.OPERATIONS
     return Crystals(
         np.full((count, reflections), _NO_REFLECTION_ANGSTROM, np.float32),
@@ -92,7 +92,7 @@ def fill(
     cell: np.ndarray,
     proper_rotations: np.ndarray,
 ) -> None:
-    """Write crystal i: its reflections d [m], multiplicity·|F|² [m], hkl [m, 3], and its cell."""
+    """Set crystal i from its reflections, d, multiplicity·|F|² [m] and hkl [m, 3], and its cell."""
     d, merged, which = few_reflections.merge(d_angstrom, strength, crystals.strength.shape[1])
     crystals.d_angstrom[i, : len(d)] = d
     crystals.strength[i, : len(d)] = merged / merged.max(initial=1e-30)

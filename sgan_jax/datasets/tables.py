@@ -1,4 +1,4 @@
-"""The tab-separated tables beside the patterns, put together from the records of the shards."""
+"""The tab-separated tables next to the patterns, assembled from the records of the shards."""
 
 import csv
 import pathlib
@@ -11,7 +11,7 @@ def write(folder: pathlib.Path, shards: list[pathlib.Path]) -> tuple[list[int], 
     """Write crystals.tsv, skipped.tsv and duplicates.tsv, a shard at a time.
 
     Returns:
-      How many examples each shard has, and the seconds that all of them took.
+      The number of examples of each shard, and the seconds that all shards took together.
     """
     lengths, seconds = [], 0.0
 
