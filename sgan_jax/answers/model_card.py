@@ -42,7 +42,9 @@ def commands(runs: Sequence[pathlib.Path]) -> list[str]:
     found: list[str] = []
     for run in runs:
         if not (run / "config.json").exists():
-            raise ValueError(f"{run} is no run; the card names it, and what it goes on from")
+            raise ValueError(
+                f"{run} is not a run's folder; the card needs all runs and those they start from"
+            )
         start = _read(run / "config.json")["train"].get("start_from", "")
         if start:
             found += commands([run.with_name(pathlib.Path(start).name)])
