@@ -49,7 +49,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--mode=predict"], "--input is missing"),
         (["--mode=predict", "--input=/nowhere/*.xy"], "/nowhere/*.xy does not exist"),
         (["--mode=predict", "--input=README.md", "--output=a.txt"], "ends with .json or .csv"),
-        (["--mode=predict", "--input=README.md", "--workdir=/nowhere"], "/nowhere is no model"),
+        (["--mode=predict", "--input=README.md", "--workdir=/nowhere"], "/nowhere is not a model"),
         (["--mode=predict", "--input=README.md", "--workdir=a", "--checkpoint=b"], "in one of"),
         (["--mode=predict", "--input=README.md", "--format=none"], "there are gsas, bt1"),
         (["--mode=predict", "--input=README.md", "--coverage=2"], "coverage"),
@@ -158,7 +158,7 @@ def test_answers_for_files_good_and_bad(trained, tmp_path):
         assert sum(chances) == pytest.approx(1.0, abs=1e-4)
         assert sorted(chances, reverse=True) == list(chances)
         assert each["set_90"][0] == names[0] and each["space_groups"] == []
-    assert f"{tmp_path}/bad.xy" in finished.stdout and "NO ANSWER" in finished.stdout
+    assert f"{tmp_path}/bad.xy" in finished.stdout and "NO PREDICTION" in finished.stdout
     assert finished.stdout.count(f"{names[0]} ") >= 1
     assert "100%" in finished.stderr  # progress
     pages = tmp_path / "answers_pages"

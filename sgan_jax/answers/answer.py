@@ -66,5 +66,7 @@ class Answer:
         from sgan_jax.measured import picture  # matplotlib takes a second
 
         if self.seen is None:
-            raise ValueError(f"nothing of the pattern could be shown to the model: {self.reason}")
+            raise ValueError(
+                f"the model cannot use the pattern, so nothing is drawn: {self.reason}"
+            )
         return picture.draw(self.seen)

@@ -61,7 +61,7 @@ class Classifier:
         patterns = np.asarray(patterns, np.float32)
         if patterns.ndim != 2 or patterns.shape[1] != self.instrument.points:
             raise ValueError(
-                f"patterns of shape {patterns.shape}; give [B, {self.instrument.points}], the "
+                f"patterns have shape {patterns.shape}; give [B, {self.instrument.points}], the 2θ "
                 f"grid of {self.instrument.name}"
             )
         return network.logits(self.model, self.params, patterns)

@@ -31,17 +31,19 @@ def svg(pattern: ModelPattern) -> str:
     parts = [
         upper.line(x, y, BLUE, 1.0),
         upper.line(x, pattern.background, AMBER, 1.6),
-        *upper.axes(f"2θ (°) at {measured.known_wavelength():g} Å, as measured"),
+        *upper.axes(f"2θ (°), as measured, λ = {measured.known_wavelength():g} Å"),
         upper.legend([("measured", BLUE), ("background", AMBER)]),
         *shaded,
         lower.line(grid, seen, BLUE, 1.0),
-        *lower.axes(f"2θ (°) at {pattern.instrument.wavelength_angstrom:g} Å, the model's"),
-        lower.legend([("what the model sees", BLUE), *not_measured]),
+        *lower.axes(
+            f"2θ (°), as seen by the model, λ = {pattern.instrument.wavelength_angstrom:g} Å"
+        ),
+        lower.legend([("model input", BLUE), *not_measured]),
     ]
     return (
         f'<svg viewBox="0 0 {WIDTH} {2 * HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg" '
-        'font-family="inherit" font-size="13"><title>The measured pattern, and what the model sees '
-        f"of it</title>{''.join(parts)}</svg>"
+        'font-family="inherit" font-size="13"><title>The pattern as measured and as seen by '
+        f"the model</title>{''.join(parts)}</svg>"
     )
 
 

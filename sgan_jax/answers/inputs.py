@@ -67,8 +67,8 @@ def _one_each(name: str, values: Sequence, entries: int) -> Sequence:
         return [values[0] if values else None] * entries
     if len(values) != entries:
         raise ValueError(
-            f"{len(values)} times {name} and {entries} times --input; give it once for all files, "
-            "or once for each --input"
+            f"{name} has {len(values)} values, but --input has {entries}; give one for all files, "
+            "or one for each --input"
         )
     return values
 

@@ -12,14 +12,14 @@ def join(lattices: Answer, groups: Answer) -> Answer:
     groups the second's; the prediction set is both sets together. If the models' best lattices
     differ, the words say so. The joined answer is refused if either is.
     """
-    said = {"The model of lattices": lattices.words, "The model of groups": groups.words}
+    said = {"Lattice model": lattices.words, "Group model": groups.words}
     words = " ".join(f"{who}: {what}" for who, what in said.items() if what)
     first, other = lattices.bravais[:1], groups.bravais[:1]
     if first and other and first[0][0] != other[0][0]:
         words += (
-            f" The two models do not agree: that of lattices says {first[0][0]} "
-            f"({first[0][1]:.0%}), that of groups {other[0][0]} ({other[0][1]:.0%}); take neither "
-            "for certain."
+            f" The two models disagree: the lattice model predicts {first[0][0]} "
+            f"({first[0][1]:.0%}), the group model {other[0][0]} "
+            f"({other[0][1]:.0%}); treat both with caution."
         )
     reasons = dict.fromkeys(filter(None, [lattices.reason, groups.reason]))
     return dataclasses.replace(

@@ -47,7 +47,9 @@ def load(where: str | pathlib.Path, variant: str | None = None) -> Classifier:
     if path.is_file():
         return load_published(path, "SGAN" if variant is None else variant)
     if variant is not None:
-        raise ModelError(f"variant {variant!r} is of a published file (.pth), which {path} is not")
+        raise ModelError(
+            f"variant {variant!r} is only for a published file (.pth), which {path} is not"
+        )
     if str(where) in names:
         return saved_model.read(packaged.FOLDER / str(where))
     if (path / "config.json").is_file():
@@ -55,8 +57,8 @@ def load(where: str | pathlib.Path, variant: str | None = None) -> Classifier:
     if (path / packaged.MODEL).is_file():
         return saved_model.read(path)
     raise ModelError(
-        f"{where} is no model: give the folder of a run, a published file (.pth), or the name of a "
-        f"model in the package ({', '.join(names) or 'this one carries none'})"
+        f"{where} is not a model: give a run's folder, a published file (.pth), or the name of a "
+        f"packaged model ({', '.join(names) or 'none in this package'})"
     )
 
 
@@ -72,8 +74,8 @@ def load_run(run: pathlib.Path) -> Classifier:
     found = calibration.read(run / calibration.NAME)
     if found is not None and found.step != step:
         raise ModelError(
-            f"{run / calibration.NAME} is of step {found.step}, the best checkpoint of step "
-            f"{step}: evaluate the run again (--mode=evaluate --workdir={run})"
+            f"{run / calibration.NAME} is for step {found.step}, but the best checkpoint is of "
+            f"step {step}; evaluate the run again (--mode=evaluate --workdir={run})"
         )
     classes = _classes(config, found, run)
     return Classifier(
@@ -98,8 +100,8 @@ def load_published(path: pathlib.Path, variant: str) -> Classifier:
     published = torch_weights.load_published(path, variant)
     if published.model.classes not in _PUBLISHED_CLASSES:
         raise ModelError(
-            f"{path} tells {published.model.classes} classes, which are not known; the published "
-            f"ones have {', '.join(map(str, _PUBLISHED_CLASSES))}"
+            f"{path} is a model of {published.model.classes} classes; the published models have "
+            f"{', '.join(map(str, _PUBLISHED_CLASSES))}"
         )
     task, classes = _PUBLISHED_CLASSES[published.model.classes]
     return Classifier(
@@ -123,7 +125,7 @@ def export(run: str | pathlib.Path, folder: str | pathlib.Path) -> None:
     run = pathlib.Path(run)
     model = load_run(run)
     if model.calibration is None:
-        raise ModelError(f"{run} has no calibration; --mode=evaluate --workdir={run} makes it")
+        raise ModelError(f"{run} has no calibration; run --mode=evaluate --workdir={run}")
     config = configuration.load(run / "config.json").to_dict()
     paths = ("cif_path", "prototype_path", "synthetic_statistics", "dir")  # local to a machine
     config["data"] |= {key: "" for key in paths}
@@ -151,7 +153,7 @@ def _best_params(run: pathlib.Path) -> tuple[int, dict[str, Any]]:
         }
         if flat:
             return found.step, traverse_util.unflatten_dict(flat, sep="/")
-    raise ModelError(f"{run} holds a checkpoint without parameters; it is of another version")
+    raise ModelError(f"{run} holds a checkpoint without parameters, from another program version")
 
 
 @contextlib.contextmanager
@@ -177,7 +179,7 @@ def _classes(
     if task.name == "sg" and task.classes == "frequent":
         if found is None:
             raise ModelError(
-                f"which space groups {run} tells depends on its data; evaluate it first "
+                f"the space groups that {run} predicts depend on its data; evaluate it first "
                 f"(--mode=evaluate --workdir={run})"
             )
         return tuple(int(name.split()[0]) for name in found.class_names)  # '225 Fm-3m'

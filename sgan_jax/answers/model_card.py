@@ -42,7 +42,9 @@ def commands(runs: Sequence[pathlib.Path]) -> list[str]:
     found: list[str] = []
     for run in runs:
         if not (run / "config.json").exists():
-            raise ValueError(f"{run} is no run; the card names it, and what it goes on from")
+            raise ValueError(
+                f"{run} is not a run's folder; the card needs all runs and those they start from"
+            )
         start = _read(run / "config.json")["train"].get("start_from", "")
         if start:
             found += commands([run.with_name(pathlib.Path(start).name)])
@@ -54,8 +56,8 @@ def commands(runs: Sequence[pathlib.Path]) -> list[str]:
 
 def _accuracy_table(runs: dict[str, pathlib.Path]) -> str:
     """Return the table of top-1, top-5, calibration error, and coverage and size of 90 % sets."""
-    titles = ("", "classes", "top-1", "top-5", "patterns", "error of confidence")
-    titles += ("90 % sets hold", "classes in a set")
+    titles = ("", "classes", "top-1", "top-5", "patterns", "calibration error")
+    titles += ("coverage of 90 % sets", "classes in a set")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for task, run in runs.items():
         metrics, confidence = _read(run / "test_metrics.json"), _read(run / "confidence.json")
@@ -79,18 +81,18 @@ def _accuracy_table(runs: dict[str, pathlib.Path]) -> str:
 def _measured_table(found: Sequence[Mapping[str, Any]]) -> str:
     """Return the table of results on measured patterns, in per cent."""
     kinds = {
-        "lattice_1": "lattice first",
-        "lattice_3": "in the first 3",
-        "group_1": "extinction group first",
-        "group_5": "in the first 5",
-        "in_set_90": "in the 90 % set",
+        "lattice_1": "lattice, top-1",
+        "lattice_3": "lattice, top-3",
+        "group_1": "extinction group, top-1",
+        "group_5": "extinction group, top-5",
+        "in_set_90": "true class in the 90 % set",
         "refused": "refused",
     }
     lines = [f"| | {' | '.join(kinds.values())} |", "|---" * (len(kinds) + 1) + "|"]
     for results in found:
         for name in ("model", "control"):
             if name in results:
-                title = f"`{results['task']}`" if name == "model" else "plain"
+                title = f"`{results['task']}`" if name == "model" else "control"
                 # A lattice model does not predict groups.
                 unknown = ("group_1", "group_5") if results["task"] == "bl" else ()
                 numbers = (
@@ -106,10 +108,12 @@ def _robustness(task: str, run: pathlib.Path) -> str:
     if not path.exists():
         return ""
     said = ", ".join(
-        f"{curve['name']} {curve['lost_points']:.1f} ({curve['limit_points']:g} allowed)"
+        f"{curve['name']} {curve['lost_points']:.1f} (limit {curve['limit_points']:g})"
         for curve in _read(path)["curves"]
     )
-    return f"Points of accuracy that `{task}` loses on simulated test patterns, at most: {said}."
+    return (
+        f"Largest loss of top-1 accuracy of `{task}` on perturbed test patterns, in points: {said}."
+    )
 
 
 def _checksum(task: str) -> str:

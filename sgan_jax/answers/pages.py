@@ -118,20 +118,22 @@ def facts(answer: Answer) -> list[tuple[str, str]]:
         ("format", measured.format),
         ("wavelength", f"{answer.wavelength_angstrom:g} Å"),
         (
-            "measured",
+            "measured range",
             f"{two_theta_deg[0]:.2f} to {two_theta_deg[-1]:.2f}° 2θ, "
             f"{page.thousands(len(two_theta_deg))} points, "
             f"steps of {float(np.median(np.diff(two_theta_deg))):.3g}°",
         ),
-        ("detector zero", f"{measured.zero_deg:g}°"),
-        ("standard errors", "in the file" if measured.sigma is not None else "estimated"),
+        ("2θ zero shift", f"{measured.zero_deg:g}°"),
+        ("standard errors", "from the file" if measured.sigma is not None else "estimated"),
     ]
     if seen is not None:
         low, high = _d_range(seen)
         share = page.percent(float(seen.inside.mean()), 0)
-        rows.append(("of the model's range measured", f"{share} ({low:.2f} to {high:.2f} Å in d)"))
+        rows.append(
+            ("measured part of the model's range", f"{share} (d = {low:.2f} to {high:.2f} Å)")
+        )
         if seen.widths is None:
-            rows.append(("peak widths", "not found: too few peaks stand alone"))
+            rows.append(("peak widths", "not determined: too few isolated peaks"))
     return [row for row in rows if row[1]]
 
 

@@ -32,18 +32,18 @@ def of_measurement(seen: ModelPattern) -> str | None:
     """Return what the measurement lacks, in words; None if it is sufficient."""
     if seen.height_over_noise < MIN_HEIGHT:
         return (
-            f"mostly background: the highest peak stands {seen.height_over_noise:.1f} standard "
-            f"deviations above the noise, {MIN_HEIGHT:g} are needed"
+            f"mostly background: the highest peak is {seen.height_over_noise:.1f} standard "
+            f"deviations above the noise, but at least {MIN_HEIGHT:g} are needed"
         )
     if (peaks := seen.peaks) < MIN_PEAKS:
         return (
             f"too few peaks: {peaks or 'none'} {'stands' if peaks == 1 else 'stand'} out, "
-            f"{MIN_PEAKS} or more are needed to tell a symmetry"
+            f"but at least {MIN_PEAKS} are needed to determine a symmetry"
         )
     if seen.inside.mean() < MIN_RANGE:
         return (
-            f"too little was measured: {seen.inside.mean():.0%} of the range that the model knows, "
-            f"{MIN_RANGE:.0%} are needed"
+            f"too little was measured: {seen.inside.mean():.0%} of the model's 2θ range, "
+            f"but at least {MIN_RANGE:.0%} is needed"
         )
     return None
 
@@ -54,9 +54,9 @@ def of_noise(seen: ModelPattern, calibration: Calibration) -> str | None:
     if level <= calibration.noise_limit:
         return None
     return (
-        f"noisier than anything that the model has learnt from: the noise is {100 * level:.2g} % "
-        f"of the highest peak, the model knows up to {100 * calibration.noise_limit:.2g} %; count "
-        "longer, or use a model that was trained with noise"
+        f"noisier than the training patterns: the noise is {100 * level:.2g} % of the highest "
+        f"peak, in training it was at most {100 * calibration.noise_limit:.2g} %; measure longer, "
+        "or use a model that was trained with noise"
     )
 
 
@@ -87,9 +87,9 @@ def of_wavelength(
         first < low / _CELL_MARGIN and _is_measured_above(seen, instrument, first)
     ):
         return (
-            f"with λ = {given:g} Å the first strong line lies at d = {first:.3g} Å; those of the "
-            f"crystals that the model knows lie at {low:.3g} to {high:.3g} Å. Is the wavelength "
-            "right?"
+            f"with λ = {given:g} Å the first strong line is at d = {first:.3g} Å; for the "
+            f"crystals of the model's data set it is at {low:.3g} to {high:.3g} Å. Is the "
+            "wavelength right?"
         )
     best = max(others, key=lambda wavelength: others[wavelength], default=None)
     if (
@@ -98,8 +98,8 @@ def of_wavelength(
         and others[best] > calibration.energy_quantile(FAMILIAR)
     ):
         return (
-            f"with λ = {given:g} Å the pattern is unlike those that the model has learnt from, "
-            f"with {best:g} Å it would be like them. Is the wavelength right?"
+            f"with λ = {given:g} Å the pattern is unlike the training patterns, but "
+            f"with {best:g} Å it would resemble them. Is the wavelength right?"
         )
     return None
 
@@ -113,8 +113,8 @@ def of_energy(calibration: Calibration, energy: float) -> str | None:
     """Return a reason if the energy shows a pattern to be unfamiliar to the model, else None."""
     if energy < calibration.energy_quantile(UNFAMILIAR):
         return (
-            "unlike anything that the model has learnt from: not one in "
-            f"{1 / UNFAMILIAR:.0f} simulated patterns is as unfamiliar to it"
+            f"unlike the training patterns: fewer than one in {1 / UNFAMILIAR:.0f} simulated "
+            "patterns is as unfamiliar to the model"
         )
     return None
 

@@ -80,12 +80,12 @@ def read(folder: pathlib.Path) -> Classifier:
         packed = (folder / PARAMS).read_bytes()
         if saved["format"] != FORMAT:
             raise ModelError(
-                f"{folder} is of format {saved['format']}; this program knows {FORMAT}"
+                f"{folder} has format {saved['format']}; this program reads format {FORMAT}"
             )
         if hashlib.sha256(packed).hexdigest() != saved["params_sha256"]:
             raise ModelError(
-                f"{folder / PARAMS} does not have the checksum in {MODEL}: it is damaged, or of "
-                "another model; copy both files anew"
+                f"{folder / PARAMS} does not have the checksum in {MODEL}: it is damaged or "
+                "belongs to another model; copy both files again"
             )
         with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
             flat = {name: arrays[name].astype(np.float32) for name in arrays.files}
@@ -104,7 +104,7 @@ def read(folder: pathlib.Path) -> Classifier:
     except ModelError:
         raise
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder} holds no model that can be read: {error!r}") from error
+        raise ModelError(f"{folder} does not hold a readable model: {error!r}") from error
 
 
 def _plain(value: Any) -> float | bool | str:

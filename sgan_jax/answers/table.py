@@ -19,11 +19,11 @@ def lines(outcome: Outcome) -> list[str]:
     """Return the lines for one pattern: words, lattices, extinction groups, prediction set."""
     answer = outcome.answer
     if answer is None:
-        return [outcome.name, *_wrapped(f"NO ANSWER: {outcome.problem}")]
+        return [outcome.name, *_wrapped(f"NO PREDICTION: {outcome.problem}")]
     if answer.refused:
-        said = [f"NO ANSWER: {answer.reason}"]
+        said = [f"NO PREDICTION: {answer.reason}"]
         if answer.bravais:
-            said.append("What the model would have said, not to be relied on:")
+            said.append("The model's output, which is not reliable:")
     else:
         said = [answer.words]
     groups = [
@@ -49,7 +49,7 @@ def _set(answer: "Answer") -> list[str]:
     if not answer.prediction_set:
         return []
     names = _first(answer.prediction_set, MOST_IN_SET)
-    return ["", *_wrapped(f"{100 * answer.coverage:g} % set: {names}")]
+    return ["", *_wrapped(f"{100 * answer.coverage:g} % prediction set: {names}")]
 
 
 def _first(names: Sequence[str], most: int) -> str:

@@ -11,7 +11,7 @@ _LEVELS = (
     (0.95, "Very probably"),
     (0.66, "Probably"),
     (0.5, "More likely than not"),
-    (0.0, "Undecided, at best"),
+    (0.0, "Undecided; the most probable lattice is"),
 )
 
 
@@ -43,8 +43,8 @@ def confidence(
     if (other := sums.lattice_of(task, classes[index])) != lattice:
         (name,) = symmetry.class_names(task, [classes[index]])
         sentences.append(
-            f"The most probable single class, {name} with {its_own:.0%}, is of another lattice, "
-            f"{other}; several classes of the lattice {lattice} together outweigh it."
+            f"The most probable single class, {name} ({its_own:.0%}), has another lattice, "
+            f"{other}, but the classes with the lattice {lattice} are more probable together."
         )
     sentences.append(_about_the_set(len(classes), set_size, coverage, calibration))
     return " ".join(sentences)
@@ -52,20 +52,22 @@ def confidence(
 
 def refused(reason: str) -> str:
     """Return the words of an answer that is refused for the given reason."""
-    return f"No answer is given. {reason[0].upper()}{reason[1:]}{'' if reason[-1] in '.?' else '.'}"
+    end = "" if reason[-1] in ".?" else "."
+    return f"No prediction is given. {reason[0].upper()}{reason[1:]}{end}"
 
 
 def _about_the_set(
     classes: int, size: int, coverage: float, calibration: Calibration | None
 ) -> str:
     if calibration is None:
-        return "The model has not been calibrated: it may be surer than it has reason to be."
+        return "The model has not been calibrated, so it may be overconfident."
     if not conformal.is_enough(len(calibration.scores), coverage):
         return (
-            f"It was calibrated on {len(calibration.scores)} patterns, too few for a coverage of "
-            f"{100 * coverage:.4g} %: the set is all {classes} classes."
+            f"The model was calibrated on {len(calibration.scores)} patterns, too few for a "
+            f"coverage of {100 * coverage:.4g} %, so the prediction set contains all "
+            f"{classes} classes."
         )
     return (
-        f"The prediction set has {size} of {classes} classes; of simulated patterns, "
-        f"{100 * coverage:.4g} % are of a class in their set."
+        f"The prediction set contains {size} of {classes} classes; for simulated patterns, such "
+        f"sets contain the true class in {100 * coverage:.4g} % of cases."
     )

@@ -173,5 +173,5 @@ def read(path: pathlib.Path) -> Calibration | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} cannot be read ({error!r}); --mode=evaluate makes it anew"
+            f"{path} cannot be read ({error!r}); create it again with --mode=evaluate"
         ) from error

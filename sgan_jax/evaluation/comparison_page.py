@@ -13,7 +13,7 @@ from sgan_jax.evaluation import accuracy_figure, compare, figures, page, run_fol
 
 CAPTION = (
     "Accuracy on the test part (top-1, %), mean ± standard deviation over seeds (number of seeds), "
-    "by the percentage of the patterns that is labelled."
+    "by the percentage of labelled patterns."
 )
 
 
@@ -26,7 +26,7 @@ def write_comparison(root: pathlib.Path) -> str:
     runs, unreadable = _read_runs(root)
     if not runs:
         raise ValueError(
-            f"{root} holds no run; give the folder that holds the folders of runs, --workdir=runs"
+            f"{root} holds no run; give the folder that contains the runs, e.g. --workdir=runs"
         )
     comparison = compare.compare(runs)
     picture = accuracy_figure.accuracy_over_labelled(_panels(comparison))

@@ -117,7 +117,7 @@ def write(workdir: pathlib.Path, found: Confidence) -> None:
         if checked is None:
             continue
         logging.info(
-            "confidence, patterns %s: temperature %.3f; calibration error %.3f before, %.3f after",
+            "patterns %s: temperature %.3f; calibration error %.3f before scaling, %.3f after",
             name.replace("_", " "),
             checked["temperature"],
             checked["ece_before"],
@@ -125,9 +125,9 @@ def write(workdir: pathlib.Path, found: Confidence) -> None:
         )
         for entry in checked["sets"]:
             logging.info(
-                "sets of %.0f %%: hold the true class of %.1f %%, %.1f classes on average%s",
+                "%.0f %% prediction sets: coverage %.1f %%, %.1f classes on average%s",
                 100 * entry["coverage"],
                 100 * entry["covered"],
                 entry["mean_size"],
-                "" if entry["enough"] else "; all classes: there are too few validation patterns",
+                "" if entry["enough"] else " (all: there are too few validation patterns)",
             )

@@ -64,7 +64,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[s
             metrics=metrics,
         )
         report.write_report(workdir / "report.html", page)
-        logging.info("the report is %s", workdir / "report.html")
+        logging.info("wrote the report, %s", workdir / "report.html")
     return metrics
 
 
@@ -95,8 +95,8 @@ def evaluate_crystals(
     )
     labels = symmetry.class_indices(config.task.name, classes, found.space_group)
     known, unknown = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
-    logging.info("%s: %d crystals; cannot be used: %d", path, len(labels), len(found.skipped))
-    logging.info("left out, of a class that the model does not know: %d crystals", len(unknown))
+    logging.info("%s: %d crystals; %d skipped", path, len(labels), len(found.skipped))
+    logging.info("left out %d crystals of classes that the model does not know", len(unknown))
     if not len(known):
         raise ValueError(f"{path}: the model knows the class of none of its {len(labels)} crystals")
     logits = trained_run.classify(config, trained, len(classes), found.patterns, known)

@@ -41,8 +41,8 @@ def learning_curves(
         marker = "o" if len(values) < 40 else None
         axes.plot(steps, values, color=color, lw=1.6, marker=marker, ms=2.8, label=label)
     if best_step is not None:
-        axes.axvline(best_step, color=MUTED, lw=0.9, ls=(0, (2, 2)), label="best, evaluated")
-    axes.set_xlabel("step")
+        axes.axvline(best_step, color=MUTED, lw=0.9, ls=(0, (2, 2)), label="best step, evaluated")
+    axes.set_xlabel("training step")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     if percent:
         axes.set_ylabel("%")

@@ -27,8 +27,8 @@ def measures(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """
     if len(generated) < 2 or len(real) <= NEIGHBOURS:
         raise ValueError(
-            f"{len(generated)} generated and {len(real)} real patterns; give 2 and "
-            f"{NEIGHBOURS + 1} at least"
+            f"{len(generated)} generated and {len(real)} real patterns; give at least "
+            f"2 and {NEIGHBOURS + 1}"
         )
     across = distances(generated, real)
     among_generated, among_real = distances(generated, generated), distances(real, real)

@@ -28,9 +28,9 @@ def page_values(folder: pathlib.Path) -> dict[str, Any]:
     reflections = powder_patterns.read_reflections(folder, rows)
     starts = reflections.row_splits[:-1]
     pictures = (
-        ("Reflections", np.diff(reflections.row_splits), "reflections that are stored"),
+        ("Reflections", np.diff(reflections.row_splits), "stored reflections"),
         ("Largest d-spacing", np.maximum.reduceat(reflections.d_angstrom, starts), "Å"),
-        ("Cell volume", _volumes(reflections.cell), "Å³, as the crystal's cell is given"),
+        ("Cell volume", _volumes(reflections.cell), "Å³, of the cell as given"),
     )
     by_count = sorted(summary["skipped"].items(), key=lambda entry: -entry[1])
     return {

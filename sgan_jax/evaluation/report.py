@@ -24,12 +24,12 @@ CURVES = (
         [("train", "accuracy", "training"), ("validation", "accuracy", "validation")],
     ),
     (
-        "What the discriminator takes for real",
+        "Discriminator: probability of being real",
         True,
         [("train", "d_unlabelled", "D(real)"), ("train", "d_generated", "D(generated)")],
     ),
     (
-        "The two networks' losses",
+        "Losses of discriminator and generator",
         False,
         [
             ("train", "discriminator_loss", "discriminator"),
@@ -39,6 +39,13 @@ CURVES = (
 )
 MOST_CONFUSED = 12
 WHATS = {"bl": "Bravais lattice", "sg": "space group", "eg": "extinction group"}
+METHODS = {
+    "supervised": "Supervised classifier",
+    "sgan": "Semi-supervised GAN",
+    "feature_matching": "Semi-supervised GAN with feature matching",
+    "consistency": "Consistency training",
+    "pretrain": "Contrastive pre-training",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +97,7 @@ def page_values(contents: Contents) -> dict[str, Any]:
         "title": contents.title,
         "metrics": measured,
         "what": WHATS[measured["task"]],
+        "method": METHODS[measured["method"]],
         "margin": accuracy_margin(measured["top1"], measured["examples"]),
         "majority": majority_share(confusion),
         "curves": curve_pictures(contents.history, contents.best_step),
@@ -218,4 +226,4 @@ def config_rows(config: Mapping[str, Any], reference: Mapping[str, Any]) -> list
 
 
 def _shown(value: Any) -> str:
-    return "not given" if value in (None, "") else str(value)
+    return "not set" if value in (None, "") else str(value)

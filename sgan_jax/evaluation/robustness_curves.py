@@ -65,7 +65,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
     return [
         Curve(
             "impurity",
-            "fraction of the intensity that is another crystal's",
+            "fraction of the intensity from the impurity phase",
             (0.0, 0.05, 0.1, 0.2, 0.3),
             (0.2,),
             8.0,
@@ -83,7 +83,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
         ),
         Curve(
             "noise",
-            "counts at the maximum, over a background of a tenth of it",
+            "counts at the maximum, above a background of 10 % of it",
             (100, 300, 1000, 3000, 10_000, 100_000),
             (1000, 3000, 10_000, 100_000),
             5.0,
@@ -94,7 +94,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
         ),
         Curve(
             "resolution",
-            "peak shapes of the instrument, brought to the model's grid",
+            "instrument whose peak shapes are used",
             tuple(PRESETS),
             tuple(PRESETS),
             5.0,
@@ -104,7 +104,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
         ),
         Curve(
             "preferred_orientation",
-            "March-Dollase r of grains that lie along c*",
+            "March-Dollase r, orientation along c*",
             (0.7, 0.85, 1.0, 1.15, 1.3),
             (0.7, 0.85, 1.15, 1.3),
             5.0,
@@ -114,7 +114,7 @@ def curves(sample: Sample, seed: int = 0) -> list[Curve]:
         ),
         Curve(
             "missing_range",
-            "what was measured",
+            "measured range of 2θ",
             tuple(MISSING_RANGES),
             ("from 10°", "to 140°", "10 to 140°", "gap 60 to 65°"),
             5.0,

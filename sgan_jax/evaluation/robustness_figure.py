@@ -25,7 +25,7 @@ def accuracy_over_levels(curve: Mapping[str, Any]) -> Figure:
         *_width(x[judged], x, spread),
         color=AMBER,
         lw=1.6,
-        label=f"bar: {curve['limit_points']:g} points lost",
+        label=f"limit: {curve['limit_points']:g} points lost",
     )
     if named:
         axes.set_xticks(x, levels, rotation=30, ha="right", rotation_mode="anchor")

@@ -98,10 +98,10 @@ def facts(
     instrument = data.instrument
     first, last = instrument.two_theta_deg[[0, -1]]
     return [
-        ("crystals", _crystals(config.data)),
+        ("source of the crystals", _crystals(config.data)),
         ("patterns in the data set", page.thousands(len(data.dataset))),
         (
-            "structure types among them",
+            "structure types in the data set",
             page.thousands(len(np.unique(data.dataset.catalogue.structure_type))),
         ),
         (
@@ -114,19 +114,19 @@ def facts(
             for name, params in experiment.networks_params(state).items()
         ),
         (
-            "parameters evaluated",
-            f"of step {page.thousands(best_step)}, the best validation accuracy",
+            "evaluated checkpoint",
+            f"step {page.thousands(best_step)}, with the best validation accuracy",
         ),
     ]
 
 
 def _crystals(data: ml_collections.ConfigDict) -> str:
-    """Return the sources of the crystals in words, e.g. 'synthetic ones, open_crystals.zip'."""
+    """Return the sources of the crystals in words, e.g. 'synthetic crystals, open_crystals.zip'."""
     table = pathlib.Path(data.synthetic_statistics).name
     words = {
-        "synthetic": f"synthetic ones like those of {table}" if table else "synthetic ones",
+        "synthetic": "synthetic crystals" + (f" with the statistics of {table}" if table else ""),
         "prototypes": str(data.prototype_path) or "built-in structure types",
         "cif": str(data.cif_path),
     }
     told = ", ".join(words[part.kind] for part in data_source.parse(data.source))
-    return f"{told}; all made ones are labelled" if data.made == "labelled" else told
+    return f"{told}; all generated crystals are labelled" if data.made == "labelled" else told

@@ -44,7 +44,9 @@ def read(folder: pathlib.Path) -> dict[Key, list[Mapping[str, Any]]]:
         record = json.loads(path.read_text())
         key = (record["row"], record["task"], record["split"], record["percent"])
         if any(other["seed"] == record["seed"] for other in cells.get(key, ())):
-            raise ValueError(f"{path}: seed {record['seed']} of {key} is there twice; remove one")
+            raise ValueError(
+                f"{path}: seed {record['seed']} of {key} occurs twice; remove one record"
+            )
         cells.setdefault(key, []).append(record)
     return {key: sorted(runs, key=lambda run: run["seed"]) for key, runs in cells.items()}
 

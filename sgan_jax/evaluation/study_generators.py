@@ -23,7 +23,7 @@ def draw(workdir: pathlib.Path, docs: pathlib.Path) -> pathlib.Path:
     config = configuration.load(workdir / "config.json")
     if config.method not in config_rules.WITH_GENERATOR:
         raise ValueError(
-            f"{workdir} is a run of {config.method!r}, which has no generator; give one of "
+            f"{workdir} is a run of method {config.method!r}, which has no generator; give one of "
             f"{', '.join(config_rules.WITH_GENERATOR)}"
         )
     data = experiment.load_data(config)

@@ -45,7 +45,7 @@ def restore(
         raise ValueError(f"{workdir} holds no checkpoint; train first")
     progress = final.notes["progress"]
     if progress["step"] < progress["total"]:
-        logging.warning("trained %(step)d of %(total)d steps only", progress)
+        logging.warning("the run has trained only %(step)d of %(total)d steps", progress)
     return Trained(final.step, progress["seconds"], final.state, best.state, best.step)
 
 

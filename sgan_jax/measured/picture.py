@@ -32,7 +32,7 @@ def draw(pattern: ModelPattern) -> Figure:
 
     grid = instrument.two_theta_deg
     shown = np.where(pattern.inside, pattern.intensity, np.nan)
-    lower.plot(grid, shown, color=BLUE, lw=0.7, label="what the model sees")
+    lower.plot(grid, shown, color=BLUE, lw=0.7, label="as seen by the model")
     for begin, end in pattern.missing_ranges_deg():
         lower.axvspan(begin, end, color=LINE, lw=0, label="not measured")
     lower.set_xlim(grid[0], grid[-1])

@@ -96,14 +96,14 @@ def test_many_answers_are_those_one_by_one(classifier):
 def test_what_a_model_can_see_nothing_of_is_refused(classifier):
     answer = classifier.answer(dataclasses.replace(made_up.measure(), wavelength_angstrom=9.9))
     assert answer.refused and "Is the wavelength right?" in answer.reason
-    assert answer.reason in answer.words.replace("No answer is given. W", "w")
+    assert answer.reason in answer.words.replace("No prediction is given. W", "w")
     assert (answer.bravais, answer.ranking, answer.prediction_set, answer.seen) == (
         [],
         [],
         [],
         None,
     )
-    with pytest.raises(ValueError, match="nothing of the pattern"):
+    with pytest.raises(ValueError, match="cannot use the pattern"):
         answer.plot()
 
 

@@ -58,7 +58,7 @@ def test_one_wavelength_is_for_all_and_several_go_with_their_inputs(folder):
         ([], [], [], "--input is missing"),
         (["{0}/none.xye"], [], [], "none.xye does not exist"),
         (["{0}/*.none"], [], [], "does not exist"),
-        (["{0}/.git"], [1.0, 2.0], [], "2 times --wavelength and 1 times --input"),
+        (["{0}/.git"], [1.0, 2.0], [], "--wavelength has 2 values, but --input has 1"),
         (["{0}/a.gsas"], [], ["{0}/none.prm"], "none.prm does not exist"),
     ],
 )

@@ -23,16 +23,14 @@ def test_each_model_says_what_it_knows():
     assert both.space_groups == groups.space_groups
     assert both.extinction_groups == groups.extinction_groups
     assert both.prediction_set == ["orthorhombic (P)", *groups.prediction_set]
-    assert both.words == (
-        f"The model of lattices: Lattice words. The model of groups: {groups.words}"
-    )
+    assert both.words == (f"Lattice model: Lattice words. Group model: {groups.words}")
     assert not both.refused and both.reason is None
 
 
 def test_a_contradiction_is_said():
     both = joined.join(lattices("cubic (F)"), made_answers.answer())
-    assert "do not agree: that of lattices says cubic (F) (80%)" in both.words
-    assert "that of groups orthorhombic (P) (75%)" in both.words
+    assert "disagree: the lattice model predicts cubic (F) (80%)" in both.words
+    assert "the group model orthorhombic (P) (75%)" in both.words
 
 
 def test_one_refusal_refuses_and_each_reason_is_told_once():

@@ -150,7 +150,7 @@ def test_a_run_that_was_not_evaluated_is_loaded_without_calibration(evaluated, t
     (tmp_path / "run" / "calibration.json").unlink()
     model = loading.load(tmp_path / "run")
     assert model.calibration is None and model.temperature == 1.0
-    with pytest.raises(ModelError, match="no calibration; --mode=evaluate"):
+    with pytest.raises(ModelError, match="no calibration; run --mode=evaluate"):
         loading.export(tmp_path / "run", tmp_path / "exported")
 
 
@@ -159,14 +159,14 @@ def test_a_calibration_of_other_parameters_is_refused(evaluated, tmp_path):
     shutil.copytree(workdir, tmp_path / "run")
     path = tmp_path / "run" / "calibration.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 99}))
-    with pytest.raises(ModelError, match=r"is of step 99, .*evaluate the run again"):
+    with pytest.raises(ModelError, match=r"is for step 99, .*evaluate the run again"):
         loading.load(tmp_path / "run")
 
 
 def test_space_groups_that_depend_on_the_data(small, tmp_path):
     frequent = {"task.classes": "frequent", "task.min_count": 2}
     config = trained(tmp_path, **frequent)
-    with pytest.raises(ModelError, match="depends on its data; evaluate it first"):
+    with pytest.raises(ModelError, match="depend on its data; evaluate it first"):
         loading.load(tmp_path)
     evaluate.evaluate(config, tmp_path)
     assert loading.load(tmp_path).classes == (194, 221, 225)
@@ -237,7 +237,7 @@ def test_a_published_file_of_other_classes(tmp_path, monkeypatch):
     path.write_bytes(pickle.dumps({}))
     network = torch_weights_of(7)
     monkeypatch.setattr(loading.torch_weights, "load_published", lambda *_: network)
-    with pytest.raises(ModelError, match="tells 7 classes, which are not known"):
+    with pytest.raises(ModelError, match="a model of 7 classes; the published models have"):
         loading.load(path)
 
 

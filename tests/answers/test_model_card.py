@@ -25,5 +25,5 @@ def test_commands_make_first_what_others_go_on_from(tmp_path):
 
 def test_a_run_that_is_missing_is_named(tmp_path):
     lattices = write_run(tmp_path / "measured_bl", "runs/measured_sg_magnetic")
-    with pytest.raises(ValueError, match="measured_sg_magnetic is no run"):
+    with pytest.raises(ValueError, match="measured_sg_magnetic is not a run's folder"):
         model_card.commands([lattices])

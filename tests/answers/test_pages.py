@@ -60,12 +60,12 @@ def test_a_page_shows_the_answer(shown):
     assert ["62", "Pnma", "50.0 %"] in page.rows
     assert ["wavelength", "1.54 Å"] in page.rows
     points = "10.00 to 110.00° 2θ, 2 001 points, steps of 0.05°"
-    assert ["measured", points] in page.rows
+    assert ["measured range", points] in page.rows
     # d = λ / (2 sin θ) with the model's 2.079 Å, at 20 and at 130°.
-    assert ["of the model's range measured", "72 % (1.15 to 5.99 Å in d)"] in page.rows
+    assert ["measured part of the model's range", "72 % (d = 1.15 to 5.99 Å)"] in page.rows
     assert "62 Pnma, 33 Pna21, 225 Fm-3m" in page.text
     assert "Probably orthorhombic (P): 75 %." in page.text
-    assert "90 % set" in page.headings and "No answer" not in page.text
+    assert "90 % prediction set" in page.headings and "No prediction" not in page.text
     assert page.links == ["index.html"]
 
 
@@ -102,22 +102,22 @@ def test_the_index_has_a_row_and_a_page_for_every_pattern(shown):
     assert [row[0] for row in index.rows[1:]] == shown_names
     first = ["A.xye a", "1.54", "orthorhombic (P), 75 %", "Pn-a, 75 %", "3"]
     assert index.rows[1] == first
-    assert index.rows[-1] == ["two.gsas (bank 2)", "1.54", "No answer: too few peaks"]
-    assert "5 with an answer, 4 without" in index.text
+    assert index.rows[-1] == ["two.gsas (bank 2)", "1.54", "No prediction: too few peaks"]
+    assert "5 with a prediction, 4 without" in index.text
 
 
 def test_a_refusal_is_the_first_thing_that_is_said(shown):
     refused = made_answers.answer(refused=True, reason="too few peaks", words="Not relied on.")
     page = Page(shown.add(Outcome("a.xye", answer=refused)))
-    assert page.text.index("No answer too few peaks") < page.text.index("orthorhombic (P)")
-    assert "not to be relied on" in page.text
+    assert page.text.index("No prediction too few peaks") < page.text.index("orthorhombic (P)")
+    assert "it is not reliable" in page.text
     blank = made_answers.answer(
         **{"refused": True, "reason": "1 % was measured", "seen": None, "prediction_set": []},
         **{"bravais": [], "space_groups": [], "extinction_groups": [], "ranking": []},
     )
     page = Page(shown.add(Outcome("b.xye", answer=blank)))
-    assert "No answer 1 % was measured" in page.text
-    assert page.headings == ["How it was read"]
+    assert "No prediction 1 % was measured" in page.text
+    assert page.headings == ["How the file was read"]
 
 
 def test_a_page_needs_nothing_else(shown):

@@ -63,11 +63,11 @@ def test_a_model_of_another_version_is_refused(real, tmp_path, change, message):
 
 def test_models_of_the_package_have_names(real, tmp_path, monkeypatch):
     monkeypatch.setattr(packaged, "FOLDER", tmp_path)
-    with pytest.raises(ModelError, match=r"bl is no model: .*this one carries none"):
+    with pytest.raises(ModelError, match=r"bl is not a model: .*none in this package"):
         loading.load("bl")
     saved_model.write(real, tmp_path / "bl", {})
     assert loading.load("bl").task == "bl"
-    with pytest.raises(ModelError, match=r"sg is no model: .*\(bl\)"):
+    with pytest.raises(ModelError, match=r"sg is not a model: .*\(bl\)"):
         loading.load("sg")
-    with pytest.raises(ModelError, match="variant 'SGAN' is of a published file"):
+    with pytest.raises(ModelError, match="variant 'SGAN' is only for a published file"):
         loading.load("bl", variant="SGAN")

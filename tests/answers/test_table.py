@@ -15,7 +15,7 @@ def test_the_table_shows_the_best_with_their_numbers():
     assert "Probably orthorhombic (P): 75 %." in text
     assert re.search(r"^  orthorhombic \(P\) +75\.0 %$", text, re.MULTILINE)
     assert re.search(r"^  Pn-a +75\.0 %  33 Pna21, 62 Pnma$", text, re.MULTILINE)
-    assert "90 % set: 62 Pnma, 33 Pna21, 225 Fm-3m" in text
+    assert "90 % prediction set: 62 Pnma, 33 Pna21, 225 Fm-3m" in text
     assert max(map(len, lines)) <= table.WIDTH
 
 
@@ -45,14 +45,14 @@ def test_a_lattice_model_has_no_groups():
 def test_a_refusal_comes_before_what_is_not_to_be_relied_on():
     refused = made_answers.answer(refused=True, reason="too few peaks", words="Not given.")
     text = "\n".join(table.lines(Outcome("a", answer=refused)))
-    assert text.index("NO ANSWER: too few peaks") < text.index("not to be relied on")
-    assert text.index("not to be relied on") < text.index("75.0 %")
+    assert text.index("NO PREDICTION: too few peaks") < text.index("which is not reliable")
+    assert text.index("which is not reliable") < text.index("75.0 %")
     nothing = made_answers.answer(
         refused=True, reason="λ", bravais=[], extinction_groups=[], prediction_set=[], seen=None
     )
-    assert "relied" not in "\n".join(table.lines(Outcome("a", answer=nothing)))
+    assert "reliable" not in "\n".join(table.lines(Outcome("a", answer=nothing)))
 
 
 def test_a_bad_file_is_its_reason():
     lines = table.lines(Outcome("bad.xye", "bank 2", problem="empty"))
-    assert lines == ["bad.xye (bank 2)", "  NO ANSWER: empty"]
+    assert lines == ["bad.xye (bank 2)", "  NO PREDICTION: empty"]

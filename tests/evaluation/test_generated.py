@@ -50,5 +50,5 @@ def test_most_similar_is_the_highest_correlation_whatever_the_scale():
 
 
 def test_too_few_patterns_are_refused():
-    with pytest.raises(ValueError, match="1 generated and 9 real patterns; give 2 and 6"):
+    with pytest.raises(ValueError, match="1 generated and 9 real patterns; give at least 2 and 6"):
         generated.measures(np.zeros((1, 4)), np.zeros((9, 4)))

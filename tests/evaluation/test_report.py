@@ -109,7 +109,7 @@ def test_the_same_contents_give_the_same_bytes(tmp_path):
 def test_a_run_without_history_or_examples_has_a_page(tmp_path):
     bare = contents(history=False, examples=0, best_step=None, facts=[])
     report.write_report(tmp_path / "report.html", bare)
-    assert "Learning" not in Page(tmp_path / "report.html").headings
+    assert "Learning curves" not in Page(tmp_path / "report.html").headings
 
 
 def test_most_confused_by_hand():

@@ -39,7 +39,7 @@ def test_a_difference_has_the_standard_error_of_both_means():
 def test_one_seed_twice_is_an_error(tmp_path):
     for name in ("first", "again"):
         write(tmp_path, name, row="sgan", seed=0, top1=0.5)
-    with pytest.raises(ValueError, match=r"seed 0 of .*sgan.* is there twice"):
+    with pytest.raises(ValueError, match=r"seed 0 of .*sgan.* occurs twice"):
         study.read(tmp_path)
 
 
