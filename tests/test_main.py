@@ -51,7 +51,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--mode=predict", "--input=README.md", "--output=a.txt"], "ends with .json or .csv"),
         (["--mode=predict", "--input=README.md", "--workdir=/nowhere"], "/nowhere is no model"),
         (["--mode=predict", "--input=README.md", "--workdir=a", "--checkpoint=b"], "give only one"),
-        (["--mode=predict", "--input=README.md", "--format=none"], "there are gsas, bt1"),
+        (["--mode=predict", "--input=README.md", "--format=none"], "use one of gsas, bt1"),
         (["--mode=predict", "--input=README.md", "--coverage=2"], "coverage"),
         (["--config=configs/demo.py", "--input=a.xy"], "--mode=predict"),
     ],

@@ -114,8 +114,8 @@ PROCESS_ID = flags.DEFINE_integer(
 NUM_PROCESSES = flags.DEFINE_integer(
     "num_processes",
     None,
-    "With --coordinator: the number of processes of the run. 1 without --coordinator: this process "
-    "runs alone, whatever started it.",
+    "With --coordinator: the number of processes of the run. 1 without --coordinator: run alone, "
+    "whatever started this process.",
 )
 
 
