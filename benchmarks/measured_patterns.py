@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=pathlib.Path, required=True)
     parser.add_argument("--model", required=True, help="a run's folder, 'bl', 'sg' or a .pth file")
-    parser.add_argument("--control", help="another one")
+    parser.add_argument("--control", help="a second model to compare with")
     arguments = parser.parse_args()
     index = json.loads((arguments.folder / "index.json").read_text())
     entries = [entry for entry in index if entry["radiation"] == NEUTRON]

@@ -93,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--rows", help="of configs/study.py; all where not given")
+    parser.add_argument("--rows", help="rows of configs/study.py; default: all")
     arguments = parser.parse_args()
     study = load_study()
     rows = list(ROWS)

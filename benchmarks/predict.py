@@ -35,7 +35,7 @@ WAVELENGTH = PRESETS["d1a"].wavelength_angstrom
 def main() -> None:
     """Print seconds, patterns per minute, and the ratios of both to their aims."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workdir", help="a trained run, in place of the package's models")
+    parser.add_argument("--workdir", help="a trained run to use instead of the package's models")
     parser.add_argument("--files", type=int, default=600)
     parser.add_argument("--starts", type=int, default=3)
     arguments = parser.parse_args()

@@ -192,7 +192,7 @@ def main() -> None:
     """Print figures and predictions, and measured against predicted times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", default="sgan", choices=["supervised", "sgan"])
-    parser.add_argument("--cpu_devices", type=int, default=8, help="where there is no GPU")
+    parser.add_argument("--cpu_devices", type=int, default=8, help="if there is no GPU")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--predict_only", action="store_true")
     arguments = parser.parse_args()

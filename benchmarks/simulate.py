@@ -128,8 +128,8 @@ def main() -> None:
     """Print the figures, as JSON on the last line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crystals", type=pathlib.Path, required=True, help="a zip of CIFs")
-    parser.add_argument("--count", type=int, default=0, help="build this many only; 0 is all")
-    parser.add_argument("--compare", type=int, default=1000, help="crystals to compare on")
+    parser.add_argument("--count", type=int, default=0, help="build only this many; 0: all")
+    parser.add_argument("--compare", type=int, default=1000, help="number of crystals to compare")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # pymatgen's, about electronegativities
     with tempfile.TemporaryDirectory() as name:

@@ -44,7 +44,7 @@ def make_calls(config, steps: int):
 def main() -> None:
     """Print the milliseconds per step of each method both ways, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=10, help="in one call")
+    parser.add_argument("--steps", type=int, default=10, help="steps per call")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", default="supervised,sgan,consistency,pretrain_consistency")
     arguments = parser.parse_args()

@@ -92,7 +92,9 @@ def timed(patterns: bool, numbers, seconds: float) -> tuple[list[Made], float]:
 def main() -> None:
     """Print the figures, as JSON on the last line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="for each of two timings")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="length of each of the two timings"
+    )
     arguments = parser.parse_args()
     natural = (synthetic.drawn_group(index, 0, "natural") for index in itertools.count())
     with_patterns, seconds = timed(True, natural, arguments.seconds)

@@ -19,8 +19,8 @@ from sgan_jax.training import experiment
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
-    parser.add_argument("--only", default="", help="cells whose names have this in them (re)")
+    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIF, folder or zip")
+    parser.add_argument("--only", default="", help="regular expression for the cells' names")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/known"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -29,9 +29,9 @@ if __name__ == "__main__":
     try:
         chosen = [name for name in names if re.search(given.only, name)]
     except re.error as error:
-        parser.error(f"--only={given.only} is no regular expression: {error}")
+        parser.error(f"--only={given.only} is not a regular expression: {error}")
     if not chosen:
-        parser.error(f"no name of {', '.join(names)} has {given.only!r} in it")
+        parser.error(f"--only={given.only} matches none of {', '.join(names)}")
     crystals = fit_synthetic.by_id(cif.read_crystals(given.crystals, skipped=[]))
     for name in chosen:
         task, percent, split = name.split("_", 2)

@@ -13,8 +13,8 @@ from sgan_jax.answers import loading, model_card, packaged
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", nargs="+", type=pathlib.Path, required=True, help="their folders")
-    parser.add_argument("--measured", nargs="*", type=pathlib.Path, default=[], help="files")
+    parser.add_argument("--runs", nargs="+", type=pathlib.Path, required=True, help="run folders")
+    parser.add_argument("--measured", nargs="*", type=pathlib.Path, default=[], help="JSON files")
     arguments = parser.parse_args()
     model_card.commands(arguments.runs)  # raises before anything is written
     for run in arguments.runs:

@@ -17,10 +17,12 @@ DOCS = README.parent / "docs"
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--generator_of", type=pathlib.Path, help="a run with a generator")
+    parser.add_argument(
+        "--generator_of", type=pathlib.Path, help="folder of a run with a generator"
+    )
     given = parser.parse_args()
     if given.generator_of:
         if not (given.generator_of / "config.json").is_file():
-            parser.error(f"--generator_of: {given.generator_of} is no run; give a run's folder")
+            parser.error(f"--generator_of: {given.generator_of} is not a run; give a run's folder")
         print(f"wrote {study_generators.draw(given.generator_of, DOCS)}")
     print(f"wrote {DOCS / 'STUDY.md'} from {study_page.write(README, DOCS)} runs")

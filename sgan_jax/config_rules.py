@@ -43,7 +43,7 @@ RANGES = {
     "data.b_iso_default": ("0 Å² or more", lambda x: x >= 0),
     "data.max_skipped_fraction": ("0 to 1", lambda x: 0 <= x <= 1),
     "data.processes": ("0 (one per core) or more", lambda x: x >= 0),
-    "data.device_bytes": ("0 (by device) or more", lambda x: x >= 0),
+    "data.device_bytes": ("0 (depends on the device) or more", lambda x: x >= 0),
     "data.split_seed": ("0 or more", lambda x: x >= 0),
     "data.test_fraction": ("above 0 and below 1", lambda x: 0 < x < 1),
     "data.labelled_percent": ("1 to 99", lambda x: 1 <= x <= 99),
@@ -86,14 +86,14 @@ RANGES = {
     "gan.noise": ("0 to 0.5", lambda x: 0 <= x <= 0.5),
     "gan.real_per_generated": ("1 or more", lambda x: x >= 1),
     "gan.start": ("above 0 and below 1", lambda x: 0 < x < 1),
-    "model.input_power": ("above 0 to 2", lambda x: 0 < x <= 2),
-    "model.dropout": ("0 or more and below 1", lambda x: 0 <= x < 1),
+    "model.input_power": ("above 0 and up to 2", lambda x: 0 < x <= 2),
+    "model.dropout": ("at least 0 and below 1", lambda x: 0 <= x < 1),
     "optim.learning_rate": ("above 0", lambda x: x > 0),
     "optim.generator_learning_rate": ("above 0", lambda x: x > 0),
     "optim.real_fake_learning_rate": ("above 0", lambda x: x > 0),
     "optim.eps": ("above 0", lambda x: x > 0),
     "consistency.confidence": ("0 to 1", lambda x: 0 <= x <= 1),
-    "consistency.momentum": ("0 or more and below 1", lambda x: 0 <= x < 1),
+    "consistency.momentum": ("at least 0 and below 1", lambda x: 0 <= x < 1),
     "consistency.weight": ("0 or more", lambda x: x >= 0),
     "consistency.start_steps": ("0 or more", lambda x: x >= 0),
     "consistency.ramp_steps": ("0 or more", lambda x: x >= 0),
@@ -110,10 +110,10 @@ RANGES = {
     "train.batch_size": ("1 or more", lambda x: x >= 1),
     "train.unlabelled_ratio": ("1 or more", lambda x: x >= 1),
     "train.epochs": ("1 or more", lambda x: x >= 1),
-    "train.steps": ("0 (counted from the epochs) or more", lambda x: x >= 0),
-    "train.steps_per_call": ("0 (by device) or more", lambda x: x >= 0),
+    "train.steps": ("0 (as many as the epochs take) or more", lambda x: x >= 0),
+    "train.steps_per_call": ("0 (depends on the device) or more", lambda x: x >= 0),
     "train.log_every_steps": ("1 or more", lambda x: x >= 1),
-    "train.eval_every_steps": ("0 (twenty times a run) or more", lambda x: x >= 0),
+    "train.eval_every_steps": ("0 (twenty validations per run) or more", lambda x: x >= 0),
     "eval.batch_size": ("1 or more", lambda x: x >= 1),
     "checkpoint.every_steps": ("1 or more", lambda x: x >= 1),
     "checkpoint.keep": ("1 or more", lambda x: x >= 1),
@@ -181,7 +181,7 @@ def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
             if fields[field] != default[field]:
                 wanted = f"{other}={' or '.join(map(repr, values))}"
                 raise ValueError(
-                    f"{field} is {fields[field]!r} but acts only with {wanted}, which is "
+                    f"{field} is {fields[field]!r} but has an effect only with {wanted}, not with "
                     f"{fields[other]!r}; use {field}={default[field]!r} or {wanted}"
                 )
     if "cif" in kinds and not fields["data.cif_path"]:
@@ -192,13 +192,13 @@ def check_together(fields: dict[str, Any], default: dict[str, Any]) -> None:
     if fields["data.made"] == "labelled" and parts[0].kind != "cif":
         raise ValueError(
             f"data.source is {fields['data.source']!r}, but with data.made='labelled' the files "
-            "come first, or made crystals take the places of real ones that are like them; use "
+            "must come first, so that of two duplicates the real crystal is kept; use "
             "'cif+synthetic'"
         )
     if fields["render.wavelength_low"] >= fields["render.wavelength_high"]:
         raise ValueError(
             f"render.wavelength_low is {fields['render.wavelength_low']}, not below "
-            f"render.wavelength_high, which is {fields['render.wavelength_high']}"
+            f"render.wavelength_high = {fields['render.wavelength_high']}; use a smaller value"
         )
     if fields["train.batch_size"] % fields["gan.real_per_generated"]:
         raise ValueError(
@@ -219,7 +219,7 @@ def _check_parts(fields: dict[str, Any]) -> None:
     if percent > rest:
         raise ValueError(
             f"data.labelled_percent is {percent} but data.test_fraction = "
-            f"{fields['data.test_fraction']} leaves {rest:g} % of the patterns; "
+            f"{fields['data.test_fraction']} leaves only {rest:g} % of the patterns; "
             f"use data.labelled_percent of 1 to {rest:g}"
         )
     if percent == rest and fields["method"] in SEMI_SUPERVISED:

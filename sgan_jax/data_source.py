@@ -30,16 +30,18 @@ def parse(text: str) -> tuple[Part, ...]:
         kind, colon, count = word.strip().partition(":")
         if kind not in KINDS:
             raise ValueError(
-                f"data.source is {text!r}; use 'synthetic', 'prototypes', 'cif', or several with "
-                "how many of each, such as 'synthetic:100000+cif'"
+                f"data.source is {text!r}; use 'synthetic', 'prototypes', 'cif', or several "
+                "with numbers, such as 'synthetic:100000+cif'"
             )
         if colon and not (count.isdecimal() and int(count) > 0):
             raise ValueError(
-                f"data.source is {text!r}, where {count!r} is no number of crystals; "
+                f"data.source is {text!r}, where {count!r} is not a number of crystals; "
                 f"use '{kind}' or, for example, '{kind}:20000'"
             )
         parts.append(Part(kind, int(count or 0)))
     kinds = [part.kind for part in parts]
     if len(set(kinds)) < len(kinds):
-        raise ValueError(f"data.source is {text!r}, which names one kind twice; add their counts")
+        raise ValueError(
+            f"data.source is {text!r}, which names one kind twice; add the two numbers"
+        )
     return tuple(parts)

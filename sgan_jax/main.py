@@ -80,9 +80,8 @@ def main(argv: list[str]) -> None:
             stop.end(error)
         if isinstance(error, concurrent.futures.BrokenExecutor):
             sys.exit(
-                "error: a process that worked for this one was ended by the system, most likely as "
-                "memory ran out; --config.data.processes=N with a smaller N needs less. The same "
-                "command goes on"
+                "error: the system ended a worker process, most likely because memory ran out; use "
+                "a smaller N in --config.data.processes=N, and the same command resumes"
             )
         raise
 

@@ -127,7 +127,7 @@ def class_list(task: str, classes: str, numbers: np.ndarray, min_count: int) -> 
     if task == "eg":
         return tuple(dict.fromkeys(_extinction_names()))
     if task != "sg":
-        raise ValueError(f"task {task!r} is none of 'bl', 'sg', 'eg'")
+        raise ValueError(f"task {task!r} is unknown; use one of 'bl', 'sg', 'eg'")
     if classes == "paper":
         return PAPER_SPACE_GROUPS
     if classes == "all":
@@ -140,7 +140,7 @@ def class_list(task: str, classes: str, numbers: np.ndarray, min_count: int) -> 
                 f"no space group has more than min_count = {min_count} crystals; lower it"
             )
         return frequent
-    raise ValueError(f"classes {classes!r} is none of 'paper', 'all', 'frequent'")
+    raise ValueError(f"classes {classes!r} is unknown; use one of 'paper', 'all', 'frequent'")
 
 
 def class_indices(task: str, classes: Sequence, numbers: np.ndarray) -> np.ndarray:

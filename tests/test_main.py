@@ -50,8 +50,8 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--mode=predict", "--input=/nowhere/*.xy"], "/nowhere/*.xy does not exist"),
         (["--mode=predict", "--input=README.md", "--output=a.txt"], "ends with .json or .csv"),
         (["--mode=predict", "--input=README.md", "--workdir=/nowhere"], "/nowhere is not a model"),
-        (["--mode=predict", "--input=README.md", "--workdir=a", "--checkpoint=b"], "in one of"),
-        (["--mode=predict", "--input=README.md", "--format=none"], "there are gsas, bt1"),
+        (["--mode=predict", "--input=README.md", "--workdir=a", "--checkpoint=b"], "give only one"),
+        (["--mode=predict", "--input=README.md", "--format=none"], "use one of gsas, bt1"),
         (["--mode=predict", "--input=README.md", "--coverage=2"], "coverage"),
         (["--config=configs/demo.py", "--input=a.xy"], "--mode=predict"),
     ],
@@ -173,7 +173,7 @@ def test_the_exit_status_says_whether_any_pattern_has_an_answer(trained, tmp_pat
     finished = run(*given, f"--output={tmp_path}/answers.csv", "--pages=none")
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
-    assert "1 of 1 patterns have no answer" in finished.stderr
+    assert "1 of 1 patterns have no prediction" in finished.stderr
     with (tmp_path / "answers.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["refused"] == "true"
@@ -236,7 +236,7 @@ def test_sigterm_to_all_processes_of_a_build_ends_them_and_the_same_command_buil
     os.killpg(process.pid, signal.SIGTERM)
     _, said = process.communicate(timeout=10)
     assert process.returncode == 75
-    assert "stopped by SIGTERM; nothing is lost. The same command goes on:" in said
+    assert "stopped by SIGTERM; nothing is lost. To resume, repeat the command:" in said
     assert "Traceback" not in said
     finished = run(*arguments)
     assert finished.returncode == 0, finished.stderr

@@ -77,7 +77,7 @@ def test_classes_of_the_tasks():
 
 @pytest.mark.parametrize("task, classes", [("xy", "paper"), ("sg", "some")])
 def test_unknown_tasks_and_classes_are_named(task, classes):
-    with pytest.raises(ValueError, match="is none of"):
+    with pytest.raises(ValueError, match=r"is unknown; use one of '"):
         symmetry.class_list(task, classes, np.array([1]), 50)
 
 

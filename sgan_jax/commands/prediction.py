@@ -96,12 +96,15 @@ def _models() -> list[str]:
     given = options.CHECKPOINT.value
     if options.WORKDIR.value:
         if given:
-            raise ValueError("--workdir and --checkpoint are given; a model is in one of them")
+            raise ValueError("--workdir and --checkpoint both name a model; give only one")
         return [options.WORKDIR.value]
     if given is None:
         return []
     if len(given) > 1 and given != list(PACKAGED):
-        raise ValueError(f"--checkpoint={','.join(given)}; give one model, or {','.join(PACKAGED)}")
+        both = ",".join(PACKAGED)
+        raise ValueError(
+            f"--checkpoint={','.join(given)} names several models; give one, or {both}"
+        )
     return given
 
 
@@ -110,7 +113,7 @@ def _packaged() -> list[str]:
     models = [name for name in PACKAGED if name in packaged.names()]
     if not models:
         raise ValueError(
-            "this installation carries no trained model; train one (python -m sgan_jax.main "
+            "this installation contains no trained model; train one (python -m sgan_jax.main "
             "--config=configs/demo.py takes minutes) and give its folder, --workdir=runs/demo"
         )
     return models
@@ -128,5 +131,5 @@ def _pages_folder(result: pathlib.Path | None) -> pathlib.Path | None:
 def _status(entries: Sequence[dict[str, Any]]) -> int:
     refused = sum(entry["refused"] for entry in entries)
     if refused:
-        logging.warning("%d of %d patterns have no answer", refused, len(entries))
+        logging.warning("%d of %d patterns have no prediction", refused, len(entries))
     return 0 if refused < len(entries) else 1

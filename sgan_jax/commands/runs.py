@@ -32,7 +32,7 @@ def build() -> None:
     from sgan_jax.training import experiment, hosts
 
     folder = hosts.from_first(lambda: experiment.prepare_data(config, beam_options))
-    logging.info("the data set is %s", folder)
+    logging.info("the data set is in %s", folder)
 
 
 def inspect() -> None:
@@ -75,7 +75,9 @@ def robustness() -> None:
 
     model = loading.load_run(workdir)
     if model.calibration is None:
-        raise ValueError(f"{workdir} is not evaluated; --mode=evaluate --workdir={workdir} does it")
+        raise ValueError(
+            f"{workdir} has not been evaluated; first give --mode=evaluate --workdir={workdir}"
+        )
     sample = robustness.read_sample(config)
     curves = robustness.measure(lambda x: model.logits(x + model.intensity_offset), sample)
     step, patterns = model.calibration.step, len(sample.labels)
@@ -84,7 +86,7 @@ def robustness() -> None:
         robustness.write(workdir, found)
     for curve in found["curves"]:
         logging.info(
-            "%s: %.1f points lost, at most %g are allowed",
+            "%s: %.1f points of accuracy lost; the limit is %g",
             curve["name"],
             curve["lost_points"],
             curve["limit_points"],

@@ -52,11 +52,11 @@ def read_sites(tags: Tags, cell: sites.Cell) -> AtomSites:
         kept[i] &= flag.lower() != "dum"
     rows = np.flatnonzero(kept)
     if not len(rows):
-        raise CifError("no atoms", "every site is a dummy or empty")
+        raise CifError("no atoms", "every site is a dummy or unoccupied")
     fractional = np.stack([_numbers(column) for column in columns], axis=1)[rows]
     bad = ~(np.abs(fractional) < _MAX_COORDINATE).all(axis=1)
     if bad.any():
-        raise CifError("missing coordinates", f"of site {labels[rows[bad.argmax()]]!r}")
+        raise CifError("missing coordinates", f"site {labels[rows[bad.argmax()]]!r}")
     in_formula = _elements_of_formula(tags.get("_chemical_formula_sum", ("?",))[0])
     elements = tuple(_element(symbols[i], labels[i], in_formula) for i in rows)
     u_iso = _u_iso(tags, count)[rows]
@@ -75,7 +75,7 @@ def _element(symbol: str, label: str, in_formula: frozenset[str]) -> str:
     if element is None:
         raise CifError("unknown element", repr(symbol or label))
     if scattering_lengths.scattering_length_fm(element) is None:
-        raise CifError("unknown scattering length", f"of {element} for neutrons")
+        raise CifError("unknown scattering length", f"none is known for {element}")
     return element
 
 
@@ -141,7 +141,7 @@ def _occupancies(tags: Tags, labels: list[str], count: int) -> np.ndarray:
     bad = ~((occupancies >= 0) & (occupancies <= MAX_OCCUPANCY))
     if bad.any():
         first = int(bad.argmax())
-        raise CifError("impossible occupancy", f"{column[first]} of site {labels[first]!r}")
+        raise CifError("impossible occupancy", f"{column[first]} at site {labels[first]!r}")
     return occupancies
 
 

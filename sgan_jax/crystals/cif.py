@@ -87,7 +87,7 @@ def crystals_from_text(
     A crystal's id is the name without its extension, and the block's name if there are several.
     """
     if symmetry not in ("file", "spglib"):
-        raise ValueError(f"symmetry {symmetry!r} is none of 'file', 'spglib'")
+        raise ValueError(f"symmetry {symmetry!r} is unknown; use one of 'file', 'spglib'")
     try:
         blocks = _blocks(data)
     except CifError as error:
@@ -119,7 +119,7 @@ def _skip(error: CifError, skipped: list[SkippedFile] | None) -> None:
 def _blocks(data: bytes) -> list[tuple[str, atom_sites.Tags]]:
     """Return the name and wanted columns of each block that may hold a crystal."""
     if not data.strip():
-        raise CifError("empty file", "no bytes but blanks")
+        raise CifError("empty file", "it contains only white space")
     try:
         document = gemmi.cif.read_string(_text(data), check_level=0)
     except (ValueError, RuntimeError) as error:
@@ -165,7 +165,7 @@ def _crystal(
     crystal_id: str, tags: atom_sites.Tags, symmetry: str, b_iso_default: float, source: str
 ) -> crystal.Crystal:
     if any(tag.startswith("_space_group_symop_magn_operation") for tag in tags):
-        raise CifError("magnetic structure", "its scattering is not that of its nuclei alone")
+        raise CifError("magnetic structure", "its scattering is not purely nuclear")
     if "_cell_modulation_dimension" in tags:
         raise CifError("modulated structure", "it has no three-dimensional unit cell")
     cell = _cell(tags)
@@ -196,7 +196,7 @@ def _cell(tags: atom_sites.Tags) -> sites.Cell:
     texts = [tags.get(tag, [""])[0] for tag in _CELL_TAGS]
     texts[3:] = [text if text not in ("", ".") else "90" for text in texts[3:]]  # CIF's default
     if all(text in ("", "?", ".") for text in texts[:3]):
-        raise CifError("no cell", "no edges")
+        raise CifError("no cell", "no edge lengths")
     a, b, c, alpha, beta, gamma = (gemmi.cif.as_number(text) for text in texts)
     cell = (a, b, c, alpha, beta, gamma)
     if not all(0.5 < edge < 1000 for edge in cell[:3]):
@@ -204,7 +204,7 @@ def _cell(tags: atom_sites.Tags) -> sites.Cell:
     cosines = np.cos(np.radians(cell[3:]))
     volume_ratio = 1 - (cosines**2).sum() + 2 * cosines.prod()
     if not (all(0 < angle < 180 for angle in cell[3:]) and volume_ratio > 1e-4):
-        raise CifError("impossible cell", f"angles {', '.join(texts[3:])} close no cell")
+        raise CifError("impossible cell", f"angles {', '.join(texts[3:])} do not form a cell")
     return cell
 
 

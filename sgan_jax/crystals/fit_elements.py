@@ -38,8 +38,8 @@ def fit(crystals: list[Crystal]) -> dict[str, np.ndarray]:
     usable = [crystal for crystal in crystals if set(crystal.elements) <= set(index)]
     if not usable:
         raise ValueError(
-            f"{len(crystals)} crystals are too few for a table: none is of elements that are in "
-            f"{_LEAST_OCCURRENCES} of them or more; give some hundreds of different ones"
+            f"{len(crystals)} crystals are too few for a table: none consists only of elements "
+            f"that occur in {_LEAST_OCCURRENCES} or more; give several hundred different crystals"
         )
     amounts = np.array([_amounts(crystal, index) for crystal in usable])
     present = amounts > 0

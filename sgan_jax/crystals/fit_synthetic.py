@@ -72,7 +72,7 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
     if not sizes.any():
         raise ValueError(
             f"{len(everyone)} crystals are too few for a table: none has an arrangement of atoms "
-            "of its own; give some hundreds of different ones"
+            "that the others lack; give several hundred different crystals"
         )
     return {
         "group_counts": counts,
@@ -137,13 +137,13 @@ def _shape(crystal: Crystal) -> tuple[int, ...]:
 def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
-    parser.add_argument("--only", type=pathlib.Path, help="ids to use, one a line; else all")
-    parser.add_argument("--leave_out", type=pathlib.Path, help="ids not to use, one a line")
-    parser.add_argument("--to", type=pathlib.Path, help="the table; the package's own if not given")
+    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIF, folder or zip")
+    parser.add_argument("--only", type=pathlib.Path, help="ids to use, one per line; default: all")
+    parser.add_argument("--leave_out", type=pathlib.Path, help="ids not to use, one per line")
+    parser.add_argument("--to", type=pathlib.Path, help="default: the package's table")
     arguments = parser.parse_args()
     if arguments.only and not arguments.to:
-        parser.error("--only makes a table of some crystals; give --to, a file for it")
+        parser.error("--only makes a table of some of the crystals; name its file with --to")
     to = arguments.to or PATH
     left_out = _ids(arguments.leave_out) if arguments.leave_out else set()
     only = _ids(arguments.only) if arguments.only else None
@@ -156,7 +156,7 @@ def main() -> None:
     if unknown := (only or set()) - left_out - {crystal.id for crystal in used}:
         parser.error(
             f"{len(unknown)} ids of {arguments.only} are not in {arguments.crystals} "
-            f"({min(unknown)}, ...); give the crystals that the ids are of"
+            f"({min(unknown)}, ...); give the crystals with these ids"
         )
     table = fit(used)
     with to.open("wb") as file:
@@ -173,7 +173,7 @@ def by_id(crystals: Iterable[Crystal]) -> dict[str, Crystal]:
     found: dict[str, Crystal] = {}
     for crystal in crystals:
         if crystal.id in found:
-            raise ValueError(f"several crystals are {crystal.id}; give their files other names")
+            raise ValueError(f"several crystals have the id {crystal.id}; rename their files")
         found[crystal.id] = crystal
     return found
 

@@ -22,7 +22,9 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
     """
     content = crystal.unit_cell_sites()
     if len(content.elements) > _MAX_ATOMS:
-        raise CifError("too large", f"{len(content.elements)} atoms in the unit cell for spglib")
+        raise CifError(
+            "too large", f"{len(content.elements)} atoms in the unit cell, too many for spglib"
+        )
     positions, members = _positions(content, crystal.cell)
     kinds: dict[tuple, int] = {}
     numbers = [
@@ -42,7 +44,7 @@ def with_found_symmetry(crystal: crystals.Crystal) -> crystals.Crystal:
         data = spglib.get_symmetry_dataset(spglib_cell, symprec=SYMPREC_ANGSTROM)
         found = data and spglib.get_symmetry_from_database(data.hall_number)
     if not (data and found):
-        raise CifError("no symmetry found", "spglib finds none in these atoms")
+        raise CifError("no symmetry found", "spglib finds none for these atoms")
     group = operations.operation_group(found["rotations"], found["translations"] % 1)
     cell = sites.cell_of_metric(data.std_lattice @ data.std_lattice.T)
 

@@ -31,7 +31,7 @@ def structure_types(path: pathlib.Path) -> tuple[StructureType, ...]:
     )
     if not kinds:
         why = f": {skipped[0].file}, {skipped[0].reason}" if skipped else ""
-        raise ValueError(f"data.prototype_path {path} holds no crystal that can be used{why}")
+        raise ValueError(f"data.prototype_path {path} contains no usable crystal{why}")
     return kinds
 
 

@@ -53,7 +53,7 @@ def cif_members(path: str | os.PathLike) -> Iterator[Member]:
     """
     path = pathlib.Path(path)
     if not path.exists():
-        raise CifError("unreadable file", "there is no such file or folder", str(path))
+        raise CifError("unreadable file", "no such file or folder", str(path))
     try:
         if path.is_dir():
             members = _folder(path)
@@ -65,7 +65,7 @@ def cif_members(path: str | os.PathLike) -> Iterator[Member]:
             members = iter([Member(path.name, lambda: _load(path.name, lambda: path.open("rb")))])
         first = next(members, None)
         if first is None:
-            raise CifError("no CIF", "it holds no file named *.cif or *.cif.gz", str(path))
+            raise CifError("no CIF", "it contains no file named *.cif or *.cif.gz", str(path))
         for member in itertools.chain([first], members):
             # File names need not be valid Unicode, but the files they are written to are.
             name = member.name.encode(errors="surrogateescape").decode(errors="backslashreplace")

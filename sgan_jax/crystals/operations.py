@@ -102,7 +102,7 @@ class OperationGroup:
             members[position].append(operation)
             rotation_index[operation] = position
         if len({len(operations) for operations in members}) != 1:
-            raise ValueError("the symmetry operations form no group: a centring is incomplete")
+            raise ValueError("the operations do not form a group: a centring is incomplete")
         first = np.array([operations[0] for operations in members])
         distinct = self.rotations[first]
         product_of_rotations = np.empty((len(first), len(first)), np.int64)
@@ -110,7 +110,7 @@ class OperationGroup:
             for j, product in enumerate(rotation @ distinct):
                 position = index_of_rotation.get(product.tobytes())
                 if position is None:
-                    raise ValueError("the symmetry operations form no group: a product is missing")
+                    raise ValueError("the operations do not form a group: a product is missing")
                 product_of_rotations[i, j] = position
         candidates = np.array(members)  # [rotations, centrings]
         table = np.empty((len(self), len(self)), np.int32)
@@ -123,7 +123,7 @@ class OperationGroup:
             nearest = distance.argmin(axis=1)
             every = np.arange(len(self))
             if distance[every, nearest].max() > _TRANSLATION_TOLERANCE:
-                raise ValueError("the symmetry operations form no group: a product is missing")
+                raise ValueError("the operations do not form a group: a product is missing")
             table[i] = choices[every, nearest]
         return table
 

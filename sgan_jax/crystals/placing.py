@@ -71,7 +71,7 @@ def _symmetric_cell(cell: sites.Cell, group: operations.OperationGroup) -> sites
     deviation = (np.abs(turned - metric) / np.outer(lengths, lengths)).max()
     if deviation > _METRIC_TOLERANCE:
         values = " ".join(f"{value:g}" for value in cell)
-        raise CifError("cell against symmetry", f"the operations do not leave {values} as it is")
+        raise CifError("cell against symmetry", f"the operations do not preserve the cell {values}")
     return cell if deviation < 1e-12 else sites.cell_of_metric(turned.mean(axis=0))
 
 

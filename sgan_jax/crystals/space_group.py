@@ -30,7 +30,7 @@ def from_operations(triplets: tuple[str, ...]) -> SpaceGroup:
       CifError: they cannot be parsed or do not form a space group.
     """
     if len(triplets) > _MAX_OPERATIONS:
-        raise CifError("symmetry operations", f"{len(triplets)} of them")
+        raise CifError("symmetry operations", f"{len(triplets)} are too many")
     rotations, translations = zip(*map(_parse, triplets), strict=True)
     rotations, translations = _distinct(np.array(rotations), np.array(translations))
     group = operations.operation_group(rotations, translations)
@@ -47,7 +47,7 @@ def from_operations(triplets: tuple[str, ...]) -> SpaceGroup:
             rotations.astype(np.intc), translations, symprec=1e-3
         )
     if found is None:
-        raise CifError("symmetry operations", "they are those of no space group")
+        raise CifError("symmetry operations", "they are not those of a space group")
     return SpaceGroup(group, int(found.number))
 
 
@@ -74,7 +74,7 @@ def from_name(hall: str, name: str, number: str, cell: sites.Cell) -> tuple[Spac
             standard = gemmi.find_spacegroup_by_number(int(value))
             return _named(standard.hm, round(cell[3], 2), round(cell[5], 2))
     if not (hall or name or number):
-        raise CifError("no symmetry", "neither operations nor a space group")
+        raise CifError("no symmetry", "it gives neither operations nor a space group")
     raise CifError("unknown space group", repr(name or hall or number))
 
 
@@ -129,7 +129,7 @@ def _parse(triplet: str) -> tuple[np.ndarray, np.ndarray]:
         reason = "symmetry operations"
         if len(parts) > 3:
             reason = "modulated structure" if "x1" in triplet else "magnetic structure"
-        raise CifError(reason, f"{triplet!r} is no operation")
+        raise CifError(reason, f"{triplet!r} is not a symmetry operation")
     rotation, translation = np.zeros((3, 3)), np.zeros(3)
     for row, part in enumerate(parts):
         position = 0
@@ -137,7 +137,7 @@ def _parse(triplet: str) -> tuple[np.ndarray, np.ndarray]:
             term = _TERM.match(part, position)
             unsigned = term is not None and position > 0 and not term[1]
             if not term or unsigned or not (term[2] or term[4]) or int(term[3] or 1) == 0:
-                raise CifError("symmetry operations", f"{triplet!r} is no operation")
+                raise CifError("symmetry operations", f"{triplet!r} is not a symmetry operation")
             position = term.end()
             value = float(term[2] or 1) / int(term[3] or 1) * (-1 if term[1] == "-" else 1)
             if term[4]:
@@ -146,7 +146,7 @@ def _parse(triplet: str) -> tuple[np.ndarray, np.ndarray]:
                 translation[row] += value
     whole = np.round(rotation)
     if np.abs(rotation - whole).max() > 1e-3 or abs(abs(np.linalg.det(whole)) - 1) > 1e-3:
-        raise CifError("symmetry operations", f"{triplet!r} is no symmetry of a lattice")
+        raise CifError("symmetry operations", f"{triplet!r} is not a symmetry of a lattice")
     exact = np.round(translation * 24) / 24
     translation = np.where(np.abs(translation - exact) < 1.1e-3, exact, translation)
     return whole.astype(np.int64), translation % 1

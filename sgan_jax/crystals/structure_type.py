@@ -138,7 +138,7 @@ def prototype_elements(kind: StructureType) -> dict[str, str]:
 def _structure_type(name: str, entry: dict, groups: dict[str, str]) -> StructureType:
     space_group = gemmi.find_spacegroup_by_name(entry["space_group"])
     if space_group is None:
-        raise ValueError(f"structure type {name!r}: unknown group {entry['space_group']!r}")
+        raise ValueError(f"structure type {name!r}: unknown space group {entry['space_group']!r}")
     ops = list(space_group.operations())
     rotations = np.array([op.rot for op in ops], np.int64) // gemmi.Op.DEN
     translations = np.array([op.tran for op in ops], np.float64) / gemmi.Op.DEN
@@ -183,7 +183,7 @@ def _whole_cell(number: int, free: list[float]) -> tuple[float, float, float, fl
             return (a, b, c, 90.0, beta, 90.0)
         case "triclinic", [a, b, c, alpha, beta, gamma]:
             return (a, b, c, alpha, beta, gamma)
-    raise ValueError(f"{len(free)} cell parameters are not what the {system} system leaves free")
+    raise ValueError(f"{len(free)} cell parameters do not fit the {system} crystal system")
 
 
 def _decoration(
@@ -192,7 +192,9 @@ def _decoration(
     """Return the elements of every role, the narrowest choice first."""
     unknown = set(pools) - set(roles)
     if unknown:
-        raise ValueError(f"decoration names roles {sorted(unknown)}, which no site has: {roles}")
+        raise ValueError(
+            f"decoration names roles {sorted(unknown)}, which no site has; the sites have {roles}"
+        )
     chosen = {}
     for role in dict.fromkeys(roles):
         words = pools.get(role, _element(role)).split()

@@ -99,7 +99,7 @@ def draw(
             rejected[found] += 1
             if found == OTHER_GROUP:
                 break
-    raise RuntimeError(f"no crystal of space group {space_group_number}: {dict(rejected)}")
+    raise RuntimeError(f"no crystal of space group {space_group_number} found: {dict(rejected)}")
 
 
 def synthetic_crystal(

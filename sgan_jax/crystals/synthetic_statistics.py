@@ -79,7 +79,7 @@ def statistics(path: pathlib.Path = PATH) -> SyntheticStatistics:
             return SyntheticStatistics(**arrays)
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} is no table of statistics; make one of your crystals with python -m "
+            f"{path} is not a table of statistics; make one from your crystals with python -m "
             "sgan_jax.crystals.fit_synthetic --crystals=... --to=..."
         ) from error
 
@@ -97,6 +97,8 @@ def group_weights(table: SyntheticStatistics, class_balance: str) -> np.ndarray:
     elif class_balance == "uniform":
         weights = np.ones(231)
     else:
-        raise ValueError(f"data.class_balance is {class_balance!r}; use 'natural', 'uniform'")
+        raise ValueError(
+            f"data.class_balance is {class_balance!r}; use one of 'natural', 'uniform'"
+        )
     weights[0] = 0.0
     return weights

@@ -65,7 +65,7 @@ class PowderPatterns(dataset_builder.FileReaderBuilder):
                     "pattern": _array((points,), np.float32, "maximum 1"),
                     "d_angstrom": _array((None,), np.float64, "d-spacing of each reflection, Å"),
                     "multiplicity_f_squared": _array(
-                        (None,), np.float64, "multiplicity·|F|² of each reflection, fm² a cell"
+                        (None,), np.float64, "multiplicity·|F|² of each reflection, fm² per cell"
                     ),
                     "hkl": _array((None, 3), np.int16, "indices of each reflection"),
                     "cell": _array((6,), np.float32, "a, b, c in Å, alpha, beta, gamma in degrees"),

@@ -51,7 +51,7 @@ def read(path: pathlib.Path) -> Catalogue:
     with path.open(newline="\n", encoding="utf-8") as file:
         lines = (tuple(line.rstrip("\n").split("\t")) for line in file)
         if (header := next(lines, ())) != COLUMNS:
-            raise ValueError(f"{path} begins with {header}, not {COLUMNS}; build the set again")
+            raise ValueError(f"{path} begins with {header}, not {COLUMNS}; rebuild the data set")
         parts = [_arrays(some) for some in itertools.batched(lines, _READ_AT_ONCE)]
     return Catalogue(*map(np.concatenate, zip(*parts or [_arrays(())], strict=True)))
 

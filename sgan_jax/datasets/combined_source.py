@@ -81,7 +81,7 @@ def make_source(
                     synthetic_seed,
                     class_balance,
                     _existing(
-                        "data.synthetic_statistics (crystals.fit_synthetic makes it)",
+                        "data.synthetic_statistics (written by crystals.fit_synthetic)",
                         synthetic_statistics,
                     )
                     if synthetic_statistics
@@ -106,5 +106,5 @@ def make_source(
 def _existing(key: str, given: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(given).expanduser()
     if not path.exists():
-        raise FileNotFoundError(f"{key}: there is no file or folder {path}")
+        raise FileNotFoundError(f"{key}: {path} does not exist")
     return path

@@ -82,10 +82,12 @@ def _readable(crystals: pathlib.Path) -> Iterator[tuple[str, bytes]]:
 def main() -> None:
     """Write the two files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIFs, folder or zip")
+    parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIF, folder or zip")
     parser.add_argument("--rest", type=pathlib.Path, required=True, help="the zip to train on")
     parser.add_argument("--held_out", type=pathlib.Path, required=True, help="the zip to test on")
-    parser.add_argument("--fraction", type=float, default=0.1, help="of each lattice, held out")
+    parser.add_argument(
+        "--fraction", type=float, default=0.1, help="fraction of each lattice to hold out"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     numbers = hold_out(

@@ -85,7 +85,7 @@ def outcome[Item](source: Source[Item], instrument: Instrument, item: Item) -> O
         except Exception as error:
             skipped.append(SkippedFile(crystal.id, "unexpected error", _one_line(error)))
     if not found and not skipped:
-        skipped.append(SkippedFile(source.name(item), "no crystal", "nor a reason why"))
+        skipped.append(SkippedFile(source.name(item), "no crystal", "the reader gave no reason"))
     return Outcome(found, skipped)
 
 
@@ -199,6 +199,6 @@ def check_lost(
     such_as = f" (the latest: {latest.file}, {latest.reason}, {latest.detail})" if latest else ""
     raise TooManySkippedError(
         f"{lost} of {files} files cannot be used, more than data.max_skipped_fraction = "
-        f"{max_skipped_fraction:g} allows; most of them: {largest}{such_as}. Mend or remove those "
-        "files, or set data.max_skipped_fraction higher"
+        f"{max_skipped_fraction:g} allows; main reasons: {largest}{such_as}. Fix or remove these "
+        "files, or increase data.max_skipped_fraction"
     )

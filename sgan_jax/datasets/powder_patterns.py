@@ -87,7 +87,7 @@ def load(folder: pathlib.Path) -> PatternDataset:
     if len(patterns) != len(listed.ids):
         raise ValueError(
             f"{folder} holds {len(patterns)} patterns but lists {len(listed.ids)} crystals; remove "
-            "the folder, and the set is built again"
+            "the folder to rebuild the data set"
         )
     return PatternDataset(listed, patterns, instrument, folder)
 

@@ -74,7 +74,7 @@ def prepare(
         except OSError as error:
             raise OSError(
                 f"the data set cannot be written to {root}: {error}. Make space, or set data.dir "
-                "to another folder; the same command goes on from the shards that are finished"
+                "to another folder; the same command resumes after the finished shards"
             ) from error
     summary = powder_patterns.read_summary(folder)
     outcomes.check_lost(summary["lost"], summary["files"], max_skipped_fraction, summary["skipped"])
@@ -124,7 +124,7 @@ def _locked(folder: pathlib.Path) -> Generator[bool]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                logging.info("another process builds %s; waiting for it", folder)
+                logging.info("another process is building %s; waiting for it", folder)
                 fcntl.flock(file, fcntl.LOCK_EX)
             alone = True
         except OSError:

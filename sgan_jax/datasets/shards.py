@@ -56,7 +56,9 @@ def write(
     for path in finished:
         tally.absorb(records.read(path))
     if finished:
-        logging.info("going on after %d of %d shards, finished before", len(finished), len(paths))
+        logging.info(
+            "resuming after %d of %d shards that are already finished", len(finished), len(paths)
+        )
     record = records.Record()
     try:
         if finished:
@@ -73,7 +75,9 @@ def write(
                 record = records.Record()
     except outcomes.TooManySkippedError as error:
         tables.write_skipped(skipped_list, itertools.chain(map(records.read, finished), [record]))
-        raise ValueError(f"{error}. Those found so far are listed in {skipped_list}") from None
+        raise ValueError(
+            f"{error}. The files skipped so far are listed in {skipped_list}"
+        ) from None
     finally:
         _remove_all_but(finished, paths)
     skipped_list.unlink(missing_ok=True)  # of a build that failed

@@ -111,7 +111,7 @@ def _check(
 ) -> float:
     """Return the labelled share of what is not test; exactly 1 if all of it is labelled."""
     if split not in RULES:
-        raise ValueError(f"split {split!r} is none of {', '.join(RULES)}")
+        raise ValueError(f"split {split!r} is unknown; use one of {', '.join(RULES)}")
     if not 0 <= test_fraction < 1:
         raise ValueError(f"test_fraction {test_fraction} is not in [0, 1)")
     if not 0 <= validation_fraction < 1:
@@ -125,7 +125,7 @@ def _check(
         )
     names, counts = np.unique(np.asarray(ids), return_counts=True)
     if counts.size and counts.max() > 1:
-        raise ValueError(f"id {str(names[counts.argmax()])!r} is there {counts.max()} times")
+        raise ValueError(f"id {str(names[counts.argmax()])!r} occurs {counts.max()} times")
     return 1.0 if share > 1 - 1e-9 else share
 
 

@@ -45,11 +45,11 @@ class Instrument:
 
     def __post_init__(self):
         if not 0.0 < self.wavelength_angstrom < 100.0:
-            raise ValueError(f"wavelength_angstrom is {self.wavelength_angstrom}; give Å, above 0")
+            raise ValueError(f"wavelength_angstrom is {self.wavelength_angstrom}; give Å above 0")
         if self.points < 2 or not self.two_theta_step_deg > 0.0:
             raise ValueError(
                 f"a grid of {self.points} points in steps of {self.two_theta_step_deg}°; "
-                "give two points or more and a step above 0"
+                "give at least two points and a step above 0"
             )
         if not (0.0 < self.two_theta_start_deg and self.two_theta_end_deg < 180.0):
             raise ValueError(
@@ -165,5 +165,5 @@ def instrument(name: str | Instrument) -> Instrument:
     if isinstance(name, Instrument):
         return name
     if name not in PRESETS:
-        raise ValueError(f"no instrument {name!r}; there are {', '.join(PRESETS)}")
+        raise ValueError(f"instrument {name!r} is unknown; use one of {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -66,5 +66,7 @@ def make_nodes(two_theta_deg: np.ndarray, fwhm_deg: Sequence[np.ndarray]) -> Nod
         if fewest is None or count < fewest.count:
             fewest = Nodes(float(scale), stretch, offset, -(-count // COARSE) * COARSE)
     if fewest is None:
-        raise ValueError("peaks that grow so little with the angle have no nodes; raise u")
+        raise ValueError(
+            "the peak width grows too slowly with the angle to place nodes; increase u"
+        )
     return fewest

@@ -43,13 +43,15 @@ def read(file: TextFile) -> list[MeasuredPattern]:
         elif not rows and (numbers is None or len(numbers) < 2):
             header.append(index)
         elif numbers is None:
-            raise file.error(index, f"{line[:60]!r} is no row of numbers")
+            raise file.error(index, f"{line[:60]!r} is not a row of numbers")
         elif not 2 <= len(numbers) <= 3:
             raise file.error(
-                index, f"{len(numbers)} columns; give 2θ, intensity and, where known, its error"
+                index, f"{len(numbers)} columns; give 2θ, intensity and, if known, its error"
             )
         elif rows and len(numbers) != len(rows[0]):
-            raise file.error(index, f"{len(numbers)} columns, {len(rows[0])} in the lines before")
+            raise file.error(
+                index, f"{len(numbers)} columns, but {len(rows[0])} in the previous lines"
+            )
         else:
             rows.append(numbers)
             lines.append(index + 1)

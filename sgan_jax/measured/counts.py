@@ -41,7 +41,7 @@ def read_counts(
         found = counts_of_line(line, width)
         if found is None:
             raise file.error(
-                index, f"{line[:60]!r}: counts in cells of {width} characters expected"
+                index, f"{line[:60]!r} is not a row of counts in fields of {width} characters"
             )
         for detectors, value in found:
             values.append(value if detectors else math.nan)

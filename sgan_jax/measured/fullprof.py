@@ -44,7 +44,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     """
     head = _find_range(file)
     if head is None:
-        raise file.error(None, "no line with start, step and end of 2θ")
+        raise file.error(None, "no line with the start, step and end of 2θ")
     index, start, step, end = head
     words = [*file.lines[:index], _after_range(file.lines[index])]
     points = round((end - start) / step) + 1
@@ -54,7 +54,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
         line = file.lines[position]
         row = _row(line)
         if line.strip() and not (row and row[0] <= -1000.0):
-            raise file.error(position, f"{line[:60]!r} after the {points} intensities")
+            raise file.error(position, f"unexpected {line[:60]!r} after the {points} intensities")
     title = next((line for line in reversed(words) if any(c.isalpha() for c in line)), "")
     return [
         pattern.make_pattern(
@@ -120,7 +120,7 @@ def _block(
     while len(values) < points and index < len(file.lines):
         row = _row(file.lines[index])
         if row is None:
-            raise file.error(index, f"{file.lines[index][:60]!r} is no line of intensities")
+            raise file.error(index, f"{file.lines[index][:60]!r} is not a line of intensities")
         if optional and not values and (not row or row[0] <= -1000.0):
             return [], [], begin
         values += row
@@ -131,6 +131,6 @@ def _block(
             return [], [], begin
         raise file.error(
             index - 1,
-            f"the file ends after {len(values)} of the {points} numbers that its range promises",
+            f"the file ends after {len(values)} of the {points} numbers that its 2θ range requires",
         )
     return values[:points], lines[:points], index

@@ -31,7 +31,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     """
     begins = [i for i, line in enumerate(file.lines) if re.match(r"BANK\s+\d", line)]
     if not begins:
-        raise file.error(None, "no line BANK")
+        raise file.error(None, "no BANK line")
     title = re.sub(r"[^\x20-\x7e\xa0-\uffff]+.*", "", file.lines[0]) if begins[0] else ""
     return [
         _read_bank(file, title, begin, end, several=len(begins) > 1)
@@ -42,14 +42,16 @@ def read(file: TextFile) -> list[MeasuredPattern]:
 def _read_bank(file: TextFile, title: str, begin: int, end: int, several: bool) -> MeasuredPattern:
     words = file.lines[begin].split()
     if len(words) < 5:
-        raise file.error(begin, f"{file.lines[begin][:60]!r} is no bank")
+        raise file.error(begin, f"{file.lines[begin][:60]!r} is not a BANK line")
     channels, binning = text_file.to_number(words[2]), words[4].upper()
     if binning in _TIME_BINNINGS:
         raise file.error(begin, f"binning {binning}: {pattern.TIME_OF_FLIGHT}")
     if binning != "CONST":
-        raise file.error(begin, f"binning {binning}; CONST is the one of constant wavelength")
+        raise file.error(
+            begin, f"binning {binning} is not read; constant-wavelength data have CONST"
+        )
     if channels is None or not (1 <= channels <= pattern.MAX_POINTS and channels.is_integer()):
-        raise file.error(begin, f"{words[2]!r} is no number of points")
+        raise file.error(begin, f"{words[2]!r} is not a number of points")
     record = words[-1].upper() if words[-1].upper() in _TYPES else "STD"
     last = begin + 1
     while last < end and file.lines[last].strip() and file.lines[last][0] != "#":
@@ -68,9 +70,7 @@ def _read_bank(file: TextFile, title: str, begin: int, end: int, several: bool) 
     count = int(channels)
     if len(values) < count - 1:
         at = lines[-1] if lines else begin + 1
-        raise PatternError(
-            file.name, at, f"the bank promises {count} points, and ends after {len(values)}"
-        )
+        raise PatternError(file.name, at, f"the bank ends after {len(values)} of {count} points")
     return pattern.make_pattern(
         file.name,
         "gsas",
@@ -91,7 +91,7 @@ def _read_std(
     if any(counts.counts_of_line(line, 8) is None for line in file.lines[begin:end]):
         values, lines = _free(file, begin, end)
         if not channels <= len(values) < channels + 10:
-            raise file.error(begin, f"{len(values)} counts; the bank promises {channels}")
+            raise file.error(begin, f"{len(values)} counts, but the BANK line announces {channels}")
         return values, [math.sqrt(max(value, 0.0)) for value in values], lines
     values, variances, lines, _ = counts.read_counts(file, begin, 8, end)
     return values, [math.sqrt(variance) for variance in variances], lines
@@ -111,7 +111,9 @@ def _read_esd(
         return numbers[::2], numbers[1::2], lines[::2]
     numbers, lines = _free(file, begin, end)
     if len(numbers) % 2 or not channels <= len(numbers) // 2 < channels + 5:
-        raise file.error(begin, f"{len(numbers)} numbers; the bank promises {channels} pairs")
+        raise file.error(
+            begin, f"{len(numbers)} numbers, but the BANK line announces {channels} pairs"
+        )
     return numbers[::2], numbers[1::2], lines[::2]
 
 
@@ -126,7 +128,7 @@ def _read_alt(file: TextFile, begin: int, end: int) -> Points:
             row = [text_file.to_number(part.strip()) for part in parts]
             angle, value, error = row
             if angle is None or value is None or error is None:
-                raise file.error(index, f"{cell!r} is no 2θ, intensity and error")
+                raise file.error(index, f"{cell!r} is not a 2θ, intensity and error")
             if angle == 0.0:  # padding of the last record
                 break
             x.append(angle / 3200.0)
@@ -142,7 +144,7 @@ def _read_fxye(file: TextFile, begin: int, end: int) -> Points:
     for index in range(begin, end):
         row = text_file.all_numbers(file.lines[index])
         if row is None or not 2 <= len(row) <= 3:
-            raise file.error(index, f"{file.lines[index][:60]!r} is no 2θ, intensity and error")
+            raise file.error(index, f"{file.lines[index][:60]!r} is not a 2θ, intensity and error")
         x.append(row[0] / 100.0)
         y.append(row[1])
         errors.append(row[2] if len(row) == 3 else np.sqrt(max(row[1], 0.0)))
@@ -155,7 +157,7 @@ def _free(file: TextFile, begin: int, end: int) -> tuple[list[float], list[int]]
     for index in range(begin, end):
         row = text_file.all_numbers(file.lines[index])
         if row is None:
-            raise file.error(index, f"{file.lines[index][:60]!r} is no record of numbers")
+            raise file.error(index, f"{file.lines[index][:60]!r} is not a record of numbers")
         numbers += row
         lines += [index + 1] * len(row)
     return numbers, lines

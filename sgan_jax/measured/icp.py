@@ -40,13 +40,13 @@ def read(file: TextFile) -> list[MeasuredPattern]:
     while index < len(file.lines) and file.lines[index].strip():
         row = text_file.all_numbers(file.lines[index])
         if row is None or len(row) <= column or "," in file.lines[index]:
-            raise file.error(index, f"{file.lines[index][:60]!r} is no row of {' '.join(names)}")
+            raise file.error(index, f"{file.lines[index][:60]!r} is not a row of {' '.join(names)}")
         angle, position, detectors = row[column], index, []
         index += 1
         while index < len(file.lines) and "," in file.lines[index]:
             more = text_file.all_numbers(file.lines[index].strip().rstrip(","))
             if more is None:
-                raise file.error(index, f"{file.lines[index][:60]!r} are no counts")
+                raise file.error(index, f"{file.lines[index][:60]!r} is not a list of counts")
             detectors += more
             index += 1
         if len(detectors) != DETECTORS:
@@ -57,7 +57,7 @@ def read(file: TextFile) -> list[MeasuredPattern]:
         counts.append(detectors)
         lines.append(position + 1)
     if not angles:
-        raise file.error(names_at, "no data follow")
+        raise file.error(names_at, "no data after this line")
     x, y, sigma, at = average_detectors(
         np.array(angles)[:, None] + DETECTOR_SPACING_DEG * np.arange(DETECTORS)[None, :],
         np.array(counts),
@@ -109,5 +109,5 @@ def _find_names(file: TextFile) -> int:
         if "counts" in words and any(name in words for name in _ANGLES):
             return index
     raise file.error(
-        None, "no line of column names with A4 and COUNTS: this is no scan of BT-1's detector bank"
+        None, "no column names A4 and COUNTS: this is not a scan of BT-1's detector bank"
     )

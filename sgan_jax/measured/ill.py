@@ -44,10 +44,10 @@ def read_d1a(file: TextFile) -> list[MeasuredPattern]:
     start = file.numbers(2, 1, "the first 2θ")[0]
     monitors = [*text_file.leading_numbers(file.line(3, "the monitor")), 0.0, 0.0][:2]
     if not _MIN_STEP_DEG <= step <= pattern.MAX_STEP_DEG:
-        raise file.error(1, f"a step of {step:g}°")
+        raise file.error(1, f"a step of {step:g}° is not supported")
     values, variances, lines, end = counts.read_counts(file, 4, 8)
-    if not counts.is_end_marker(file.line(end, "more counts, or -1000 as their end")):
-        raise file.error(end, "-1000 must follow the last counts")
+    if not counts.is_end_marker(file.line(end, "more counts, or -1000 to end them,")):
+        raise file.error(end, "-1000 must follow the last count")
     _check_end(file, end)
     ratio = monitors[0] / monitors[1] if min(monitors) >= 1.0 else 1.0
     return [_pattern(file, "d1a", file.lines[0], start, step, values, variances, lines, ratio)]
@@ -75,13 +75,13 @@ def read_old_d1a(file: TextFile) -> list[MeasuredPattern]:
     """
     start, step, last = file.numbers(0, 3, "start, step and end of 2θ")
     if not _is_range(start, step, last):
-        raise file.error(0, f"2θ from {start:g} to {last:g} in steps of {step:g}")
+        raise file.error(0, f"2θ cannot run from {start:g} to {last:g} in steps of {step:g}")
     values, variances, lines, end = counts.read_counts(file, 1, 8)
     _check_end(file, end)
     points = round((last - start) / step) + 1
     if not points <= len(values) < points + 10:
         raise file.error(
-            end - 1, f"{len(values)} intensities; {points} are promised by the first line"
+            end - 1, f"{len(values)} intensities, but the first line announces {points}"
         )
     rest = (values[:points], variances[:points], lines[:points])
     return [_pattern(file, "d1a", file.lines[0], start, step, *rest)]
@@ -112,11 +112,11 @@ def read_d1b(file: TextFile) -> list[MeasuredPattern]:
     start, step = geometry[2], geometry[8]
     points = file.numbers(4, 1, "the number of points")[0]
     if not _MIN_STEP_DEG <= step <= pattern.MAX_STEP_DEG:
-        raise file.error(3, f"a step of {step:g}°")
+        raise file.error(3, f"a step of {step:g}° is not supported")
     values, variances, lines, end = counts.read_counts(file, 5, 10)
     _check_end(file, end)
     if not points <= len(values) < points + 10:
-        raise file.error(end - 1, f"{len(values)} intensities; line 5 promises {points:g}")
+        raise file.error(end - 1, f"{len(values)} intensities, but line 5 announces {points:g}")
     rest = [part[: int(points)] for part in (values, variances, lines)]
     title = file.lines[1] if len(file.lines) > 1 else ""
     return [_pattern(file, "d1b", title, start, step, *rest)]
@@ -147,4 +147,6 @@ def _check_end(file: TextFile, end: int) -> None:
     for index in range(end, len(file.lines)):
         line = file.lines[index]
         if line.strip() and not counts.is_end_marker(line):
-            raise file.error(index, f"{line[:60]!r} after the end of the spectrum; one is read")
+            raise file.error(
+                index, f"{line[:60]!r} comes after the end of the spectrum; only one is read"
+            )

@@ -34,7 +34,9 @@ def read_instrument_file(path: str | pathlib.Path, bank: str = "") -> Instrument
         return _read_gsas(file, bank)
     if any(re.match(r"\s*Type\s*:", line) for line in file.lines):
         return _read_gsas2(file)
-    raise file.error(None, "no instrument parameter file of GSAS (INS ...) or GSAS-II (Type:...)")
+    raise file.error(
+        None, "this is not an instrument parameter file of GSAS (INS ...) or GSAS-II (Type:...)"
+    )
 
 
 def _read_gsas(file: TextFile, bank: str) -> InstrumentFile:
@@ -48,12 +50,14 @@ def _read_gsas(file: TextFile, bank: str) -> InstrumentFile:
         if constants and found is None and bank in ("", constants[1]):
             found = index, text_file.leading_numbers(constants[2])
     if found is None:
-        raise file.error(None, f"no record ICONS{f' of bank {bank}' if bank else ''}")
+        raise file.error(None, f"no ICONS record{f' for bank {bank}' if bank else ''}")
     index, numbers = found
     if len(numbers) < 3:
         raise file.error(index, "wavelength, second wavelength and zero must follow ICONS")
     if numbers[1] > 0.0:
-        raise file.error(index, f"two wavelengths, {numbers[0]:g} and {numbers[1]:g} Å")
+        raise file.error(
+            index, f"two wavelengths, {numbers[0]:g} and {numbers[1]:g} Å; only one is supported"
+        )
     return _checked(file, index, numbers[0], numbers[2] / 100.0)
 
 
@@ -75,7 +79,9 @@ def _checked(
     file: TextFile, index: int, wavelength: float | None, zero: float | None
 ) -> InstrumentFile:
     if wavelength is None or zero is None or not abs(zero) <= 20.0:
-        raise file.error(index, f"wavelength {wavelength}, zero {zero}°")
+        raise file.error(
+            index, f"the wavelength is {wavelength} and the zero {zero}°; give numbers"
+        )
     try:
         pattern.check_wavelength(file.name, wavelength)
     except PatternError as error:
@@ -91,4 +97,4 @@ def _check_type(file: TextFile, index: int, kind: str) -> None:
     if kind.startswith(("PX", "PE")):
         raise file.error(index, f"{kind}: {pattern.X_RAY}")
     if not kind.startswith("PNC"):
-        raise file.error(index, f"a histogram of type {kind}; PNC is the one that is read")
+        raise file.error(index, f"the histogram type is {kind}; only PNC is read")

@@ -24,7 +24,7 @@ def read(name: str, content: bytes) -> list[MeasuredPattern]:
         import h5py
     except ImportError as error:
         raise PatternError(
-            name, None, "a NeXus file; reading it needs h5py: pip install 'sgan_jax[nexus]'"
+            name, None, "reading a NeXus file needs h5py: pip install 'sgan_jax[nexus]'"
         ) from error
     try:
         with h5py.File(io.BytesIO(content), "r") as root:
@@ -34,9 +34,9 @@ def read(name: str, content: bytes) -> list[MeasuredPattern]:
         raise
     # h5py has no exception of its own for damaged files.
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise PatternError(name, None, f"no readable HDF5 file: {error}") from error
+        raise PatternError(name, None, f"not a readable HDF5 file: {error}") from error
     if not found:
-        raise PatternError(name, None, "no entry whose definition is NXmonopd")
+        raise PatternError(name, None, "no entry with the definition NXmonopd")
     return found
 
 
@@ -54,7 +54,7 @@ def _read_entry(name: str, entry, several: bool) -> MeasuredPattern:
     angle = _first(groups, "NXdata", "polar_angle") or _first(groups, "NXdetector", "polar_angle")
     counts = _first(groups, "NXdata", "data") or _first(groups, "NXdetector", "data")
     if angle is None or counts is None:
-        raise PatternError(where, None, "no polar_angle and data of one length")
+        raise PatternError(where, None, "polar_angle or data is missing")
     if angle.size != counts.size or angle.size > pattern.MAX_POINTS:
         raise PatternError(where, None, f"{angle.size} angles and {counts.size} intensities")
     errors = _first(groups, "NXdata", "errors") or _first(groups, "NXdata", "data_errors")
@@ -96,7 +96,9 @@ def _factor(where: str, angle) -> float:
         return 1.0
     if units.startswith("rad"):
         return float(np.degrees(1.0))
-    raise PatternError(where, None, f"polar_angle is in {units!r}; degrees or radians are read")
+    raise PatternError(
+        where, None, f"polar_angle is in {units!r}; only degrees and radians are read"
+    )
 
 
 def _wavelength(where: str, field) -> float | None:
@@ -110,7 +112,9 @@ def _wavelength(where: str, field) -> float | None:
         return value
     if units in ("nm", "nanometer", "nanometre"):
         return 10.0 * value
-    raise PatternError(where, None, f"the wavelength is in {units!r}; angstrom or nm are read")
+    raise PatternError(
+        where, None, f"the wavelength is in {units!r}; only angstrom and nm are read"
+    )
 
 
 def _text(item) -> str:

@@ -74,8 +74,8 @@ class MeasuredPattern:
             raise PatternError(
                 self.file,
                 None,
-                f"the wavelength is not in the file{title}; give it, --wavelength=1.54 (in Å), or "
-                "give the instrument parameter file (.prm, .inst, .instprm)",
+                f"the wavelength is not in the file{title}; give it as --wavelength=1.54 (in Å) or "
+                "in an instrument parameter file (.prm, .inst, .instprm)",
             )
         return self.wavelength_angstrom
 
@@ -118,21 +118,21 @@ def make_pattern(
             file, None, f"{len(x)} angles, {len(y)} intensities and {len(error)} errors"
         )
     if len(x) > MAX_POINTS:
-        raise PatternError(file, None, f"{len(x)} points; up to {MAX_POINTS} are read")
-    _refuse_where(~np.isfinite(x), x, file, at, "is no angle")
+        raise PatternError(file, None, f"{len(x)} points; at most {MAX_POINTS} are read")
+    _refuse_where(~np.isfinite(x), x, file, at, "is not an angle")
     measured = ~np.isnan(y) & ~((y == 0.0) & (error == 0.0))
     x, y, error, at = x[measured], y[measured], error[measured], at[measured]
-    _refuse_where(~np.isfinite(y), y, file, at, "is no intensity")
+    _refuse_where(~np.isfinite(y), y, file, at, "is not an intensity")
     error = np.where(np.isfinite(error) & (error > 0.0), error, np.nan)
     if len(x) < MIN_POINTS:
         raise PatternError(
-            file, None, f"{len(x)} measured points; a pattern has {MIN_POINTS} or more"
+            file, None, f"{len(x)} measured points; a pattern needs at least {MIN_POINTS}"
         )
     if x[0] > x[-1]:
         x, y, error, at = x[::-1], y[::-1], error[::-1], at[::-1]
     _check_angles(file, x, at)
     if not y.max() > y.min() or y.max() <= 0.0:
-        raise PatternError(file, None, f"all intensities lie from {y.min():g} to {y.max():g}")
+        raise PatternError(file, None, f"all intensities are between {y.min():g} and {y.max():g}")
     if wavelength_angstrom is not None:
         check_wavelength(file, wavelength_angstrom)
     return MeasuredPattern(
@@ -151,22 +151,22 @@ def make_pattern(
 def _check_angles(file: str, x: np.ndarray, at: np.ndarray) -> None:
     outside = (x < -20.0) | (x > 180.0)
     _refuse_where(
-        outside, x, file, at, "is no 2θ in degrees (time of flight, energy or centidegrees?)"
+        outside, x, file, at, "is not a 2θ in degrees (time of flight, energy or centidegrees?)"
     )
     backwards = np.append(False, np.diff(x) <= 0.0)
-    _refuse_where(backwards, x, file, at, "does not come after the 2θ before it; sort the points")
+    _refuse_where(backwards, x, file, at, "is not above the previous 2θ; sort the points")
     if x[-1] - x[0] < MIN_RANGE_DEG:
         raise PatternError(
             file,
             None,
-            f"the angles run from {x[0]:g} to {x[-1]:g}; a pattern covers {MIN_RANGE_DEG:g}° 2θ or "
-            "more (are these d-spacings, Q, or radians?)",
+            f"the angles run from {x[0]:g} to {x[-1]:g}; a pattern must cover {MIN_RANGE_DEG:g}° "
+            "2θ or more (are these d-spacings, Q, or radians?)",
         )
     if np.median(np.diff(x)) > MAX_STEP_DEG:
         raise PatternError(
             file,
             None,
-            f"steps of {np.median(np.diff(x)):g}°; a pattern has steps up to {MAX_STEP_DEG:g}°",
+            f"steps of {np.median(np.diff(x)):g}° are too large; use at most {MAX_STEP_DEG:g}°",
         )
 
 
@@ -182,7 +182,7 @@ def check_wavelength(file: str, wavelength_angstrom: float) -> None:
     """Raise PatternError for a wavelength outside 0.3 to 10 Å, which no diffractometer has."""
     if not 0.3 <= wavelength_angstrom <= 10.0:
         raise PatternError(
-            file, None, f"a wavelength of {wavelength_angstrom:g}; 0.3 to 10 Å can be"
+            file, None, f"a wavelength of {wavelength_angstrom:g} Å; it must be from 0.3 to 10 Å"
         )
 
 
@@ -205,7 +205,7 @@ def refuse_other_radiation(file: str, line: int | None, text: str) -> None:
             )
 
 
-X_RAY = "the pattern is of X-rays, whose intensities are not those of neutrons that the models know"
+X_RAY = "this is an X-ray pattern; the models are trained on neutron intensities"
 TIME_OF_FLIGHT = (
-    "the pattern is of time-of-flight neutrons; the models know constant-wavelength patterns"
+    "this is a time-of-flight pattern; the models are trained on constant-wavelength patterns"
 )

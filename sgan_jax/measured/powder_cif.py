@@ -39,11 +39,11 @@ def read(name: str, content: bytes) -> list[MeasuredPattern]:
         document = gemmi.cif.read_string(content.decode("utf-8", errors="replace"))
     except (ValueError, RuntimeError) as error:
         line = re.search(r":(\d+):\d+", str(error))
-        raise PatternError(name, int(line[1]) if line else None, f"no CIF: {error}") from error
+        raise PatternError(name, int(line[1]) if line else None, f"not a CIF: {error}") from error
     blocks = [block for block in document if _columns(block) or _has(block, _TIME)]
     if not blocks:
         raise PatternError(
-            name, None, f"no block with one of {', '.join('_' + item for item in _INTENSITY)}"
+            name, None, f"no block with any of {', '.join('_' + item for item in _INTENSITY)}"
         )
     wavelengths = [found for block in document if (found := _wavelength(block)) is not None]
     shared = wavelengths[0] if len(set(wavelengths)) == 1 else None
@@ -67,7 +67,9 @@ def _read_block(
     intensity_name = next(item for item in _INTENSITY if item in columns)
     intensity, errors = columns[intensity_name]
     if not len(intensity):
-        raise PatternError(where, None, f"the loop of _{intensity_name} is empty; the file is cut")
+        raise PatternError(
+            where, None, f"the loop with _{intensity_name} is empty; the file is truncated"
+        )
     for suffix in ("_su", "_esd"):
         if intensity_name + suffix in columns:
             errors = columns[intensity_name + suffix][0]
@@ -105,12 +107,14 @@ def _angles(
             angles = start + step * np.arange(count)
             if end is not None and abs(angles[-1] - end) > abs(step):
                 raise PatternError(
-                    where, None, f"{count} intensities end at {angles[-1]:g}°, _{item}_max is {end}"
+                    where,
+                    None,
+                    f"{count} intensities end at {angles[-1]:g}°, but _{item}_max is {end}",
                 )
             return angles
     other = [item for item in _OTHER_AXES if item in columns]
     reason = f"; the axis is _{other[0]}" if other else ""
-    raise PatternError(where, None, f"no 2θ of the {count} intensities{reason}")
+    raise PatternError(where, None, f"no 2θ for the {count} intensities{reason}")
 
 
 def _columns(block: gemmi.cif.Block) -> dict[str, tuple[np.ndarray, np.ndarray]]:

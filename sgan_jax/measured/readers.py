@@ -69,7 +69,7 @@ def read_patterns(
     path = pathlib.Path(path)
     check_format(file_format)
     if radiation not in ("", "neutron"):
-        raise ValueError(f"radiation {radiation!r}; the models know 'neutron' only")
+        raise ValueError(f"radiation {radiation!r} is unknown; use 'neutron'")
     if wavelength_angstrom is not None:
         pattern.check_wavelength(str(path), wavelength_angstrom)
     found = _read(path, file_format, radiation == "neutron")
@@ -86,7 +86,7 @@ def read_patterns(
 def check_format(file_format: str) -> None:
     """Raise ValueError for an unknown format; '' means detection from the content."""
     if file_format and file_format not in FORMATS:
-        raise ValueError(f"format {file_format!r}; there are {', '.join(FORMATS)}")
+        raise ValueError(f"format {file_format!r} is unknown; use one of {', '.join(FORMATS)}")
 
 
 def only_pattern(patterns: list[MeasuredPattern], bank: str = "") -> MeasuredPattern:
@@ -98,7 +98,9 @@ def only_pattern(patterns: list[MeasuredPattern], bank: str = "") -> MeasuredPat
     chosen = [one for one in patterns if not bank or one.bank == bank]
     if len(chosen) != 1:
         banks = ", ".join(one.bank or "(one without a name)" for one in patterns)
-        raise PatternError(patterns[0].file, None, f"bank {bank!r}: the file has banks {banks}")
+        raise PatternError(
+            patterns[0].file, None, f"bank is {bank!r}; the file has the banks {banks}"
+        )
     return chosen[0]
 
 

@@ -60,7 +60,7 @@ def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPat
     density = np.where(inside, np.maximum(density, 0.0), 0.0)
     maximum = density.max()
     if not maximum > 0.0:
-        raise PatternError(measured.file, None, "nothing stands above the background")
+        raise PatternError(measured.file, None, "there is no intensity above the background")
     under = np.concatenate([np.full(begin, np.nan), under])
     seen = np.where(inside, np.maximum(density / maximum, LEAST), MISSING).astype(np.float32)
     return ModelPattern(

@@ -42,29 +42,31 @@ def read(file: TextFile) -> list[MeasuredPattern]:
             values[found[1].lower()] = found[2].strip()
     headers = [i for i, line in enumerate(file.lines) if re.match(r"#\s*col_headers\s*=", line)]
     if not headers:
-        raise file.error(None, "no line '# col_headers =': this is no scan of HB-2A")
+        raise file.error(None, "no line '# col_headers =': this is not a scan of HB-2A")
     at = headers[-1] + 1
-    names = file.line(at, "the names of the columns").lower().lstrip("#").split()
+    names = file.line(at, "the column names").lower().lstrip("#").split()
     detectors = [f"anode{number + 1}" for number in range(len(DETECTOR_ANGLES_DEG))]
     missing = [name for name in ("2theta", "monitor", *detectors) if name not in names]
     if missing:
-        raise file.error(at, f"no column {missing[0]}: this is no scan of HB-2A's detector bank")
+        raise file.error(at, f"no column {missing[0]}: this is not a scan of HB-2A's detector bank")
     rows, lines = [], []
     for index in range(at + 1, len(file.lines)):
         if text_file.is_comment(file.lines[index]):
             continue
         row = text_file.all_numbers(file.lines[index])
         if row is None or len(row) != len(names):
-            raise file.error(index, f"{file.lines[index][:60]!r} is no row of {len(names)} numbers")
+            raise file.error(
+                index, f"{file.lines[index][:60]!r} is not a row of {len(names)} numbers"
+            )
         rows.append(row)
         lines.append(index + 1)
     if not rows:
-        raise file.error(at, "no data follow")
+        raise file.error(at, "no data after this line")
     table, at_line = np.array(rows), np.array(lines)
     monitor = table[:, names.index("monitor")]
     counted = monitor > 0.0
     if not counted.any():
-        raise file.error(at, "the monitor counted nothing")
+        raise file.error(at, "all monitor counts are zero")
     table, monitor, at_line = table[counted], monitor[counted], at_line[counted]
     if not np.isfinite(table).all():
         bad = int(np.argmax(~np.isfinite(table).all(axis=1)))

@@ -45,7 +45,7 @@ def read_bytes(path: pathlib.Path) -> bytes:
         raise PatternError(
             str(path),
             None,
-            f"{size / 1e6:.0f} MB; powder patterns of up to {MAX_BYTES / 1e6:.0f} MB are read",
+            f"{size / 1e6:.0f} MB is too large; files of up to {MAX_BYTES / 1e6:.0f} MB are read",
         )
     return path.read_bytes()
 
@@ -61,7 +61,7 @@ def decode(name: str, content: bytes) -> TextFile:
         start = content[:8192]
         control = sum(byte < 32 and byte not in b"\t\n\r\f\x1a" for byte in start)
         if control > 0.02 * len(start) + 4:
-            raise PatternError(name, None, "a binary file, of no format that is known here")
+            raise PatternError(name, None, "this is a binary file of an unknown format")
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:

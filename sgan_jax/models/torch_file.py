@@ -79,7 +79,7 @@ def read_torch_file(path: str | pathlib.Path) -> Any:
         raise TorchFileError(f"{path}: {error}") from error
     # A damaged pickle can make the unpickler raise nearly any exception.
     except Exception as error:
-        raise TorchFileError(f"{path}: no readable file of torch.save ({error})") from error
+        raise TorchFileError(f"{path}: not a readable torch.save file ({error})") from error
 
 
 def _read_zip(content: bytes) -> Any:
@@ -89,7 +89,7 @@ def _read_zip(content: bytes) -> Any:
             raise TorchFileError(f"unpacks to more than {MAX_BYTES / 1e6:.0f} MB")
         pickles = [name for name in sizes if name.split("/")[1:] == ["data.pkl"]]
         if len(pickles) != 1:
-            raise TorchFileError("a zip without one data.pkl, so not of torch.save")
+            raise TorchFileError("a zip without exactly one data.pkl, so not a torch.save file")
         root = pickles[0].split("/")[0]
         order = f"{root}/byteorder"
         if order in sizes and archive.read(order) != b"little":
@@ -103,7 +103,7 @@ def _read_legacy(content: bytes) -> Any:
     file = io.BytesIO(content)
     magic, protocol, system = (_Unpickler(file).load() for _ in range(3))
     if magic != _LEGACY_MAGIC or protocol != _LEGACY_PROTOCOL:
-        raise TorchFileError("no file of torch.save")
+        raise TorchFileError("not a torch.save file")
     if not (isinstance(system, dict) and system.get("little_endian") is True):
         raise TorchFileError("the bytes are in big-endian order")
     unpickler = _Unpickler(file)
@@ -137,14 +137,14 @@ class _Unpickler(pickle.Unpickler):
             return _StorageType(name)
         raise TorchFileError(
             f"holds {module}.{name}; only tensors and dictionaries of them are read, "
-            "nothing in the file was run"
+            "and nothing in the file was executed"
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, storage_type, key, _, elements = pid[:5]
         well_formed = isinstance(storage_type, _StorageType) and isinstance(key, str)
         if kind != "storage" or not well_formed or not _is_count(elements) or any(pid[5:]):
-            raise TorchFileError(f"holds the reference {pid!r:.80}, which is no storage")
+            raise TorchFileError(f"holds the reference {pid!r:.80}, which is not a storage")
         self.storages[key] = _Storage(storage_type, key, elements)
         return self.storages[key]
 
@@ -156,11 +156,11 @@ def _rebuild_tensor(
     numbers = isinstance(shape, tuple) and isinstance(strides, tuple)
     numbers = numbers and all(map(_is_count, (offset, *shape, *strides)))
     if not (isinstance(storage, _Storage) and numbers and len(shape) == len(strides) <= 8):
-        raise TorchFileError("holds a tensor without a proper storage, shape and strides")
+        raise TorchFileError("holds a tensor without a proper storage, shape or strides")
     elements = math.prod(shape)
     last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     if elements and not (elements <= storage.elements and last < storage.elements):
-        raise TorchFileError(f"holds a tensor {shape} that its storage is too small for")
+        raise TorchFileError(f"holds a tensor of shape {shape}, for which its storage is too small")
     return _Tensor(storage, offset, shape, strides)
 
 

@@ -39,7 +39,9 @@ def load_published(path: str | pathlib.Path, variant: str = "SGAN") -> Published
         OSError: the file cannot be read.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"variant {variant!r} is none of {', '.join(map(repr, VARIANTS))}")
+        raise ValueError(
+            f"variant {variant!r} is unknown; use one of {', '.join(map(repr, VARIANTS))}"
+        )
     whole = read_torch_file(path)
     if not (isinstance(whole, dict) and isinstance(whole.get(variant), dict)):
         keys = sorted(map(str, whole)) if isinstance(whole, dict) else type(whole).__name__
@@ -88,7 +90,7 @@ def parameters(state: Mapping[str, Any]) -> dict[str, Any]:
     params["class_head"] = reader.dense("classifier", channels, classes)
     params["real_fake_head"] = reader.dense("adv", channels, 1)
     if reader.left:
-        raise TorchFileError(f"{sorted(reader.left)[0]!r} is no part of the published network")
+        raise TorchFileError(f"{sorted(reader.left)[0]!r} is not part of the published network")
     return params
 
 

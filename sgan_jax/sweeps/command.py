@@ -14,13 +14,13 @@ from sgan_jax.evaluation import run_folder
 from sgan_jax.sweeps import here, indexed_job, records, slurm_array, sweep_file
 
 _RUNS_DIR = flags.DEFINE_string(
-    "runs_dir", None, "Folder of the runs' folders. Default: runs/<sweep file>."
+    "runs_dir", None, "Folder for the runs' folders. Default: runs/<sweep file>."
 )
 _RECORDS = flags.DEFINE_string(
-    "records", "", "Folder that gets a small JSON file of each finished run, for a repository."
+    "records", "", "Folder for a small JSON record of each finished run, to keep in a repository."
 )
 _PARALLEL = flags.DEFINE_integer(
-    "parallel", 1, "How many runs at once; here, they share the GPUs out.", lower_bound=1
+    "parallel", 1, "Number of runs at once; with --backend=here they share the GPUs.", lower_bound=1
 )
 _BACKEND = flags.DEFINE_enum(
     "backend",
@@ -28,19 +28,21 @@ _BACKEND = flags.DEFINE_enum(
     ["here", "slurm", "k8s"],
     "here: on this machine. slurm: submit a job array. k8s: write an Indexed Job to <sweep>.yaml.",
 )
-_DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what would be done, and do nothing.")
-_ONLY = flags.DEFINE_string("only", "", "Regular expression: only runs whose name it is found in.")
+_DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Show what would be done, and do nothing.")
+_ONLY = flags.DEFINE_string(
+    "only", "", "Regular expression: only runs whose name contains a match."
+)
 _SLURM = flags.DEFINE_list(
     "slurm", [], "With --backend=slurm: submitit's options, e.g. partition=gpu,time=720."
 )
-_IMAGE = flags.DEFINE_string("image", "sgan_jax:latest", "With --backend=k8s: the image.")
+_IMAGE = flags.DEFINE_string("image", "sgan_jax:latest", "With --backend=k8s: the container image.")
 _CLAIM = flags.DEFINE_string(
-    "claim", "sgan-jax", "With --backend=k8s: the claim of the volume that holds --runs_dir."
+    "claim", "sgan-jax", "With --backend=k8s: the claim for the volume with --runs_dir."
 )
 _MOUNT = flags.DEFINE_string(
     "mount", "/scratch", "With --backend=k8s: where that volume is mounted."
 )
-_GPUS = flags.DEFINE_integer("gpus", 1, "With --backend=k8s: GPUs a run.", lower_bound=0)
+_GPUS = flags.DEFINE_integer("gpus", 1, "With --backend=k8s: GPUs per run.", lower_bound=0)
 
 
 class State(NamedTuple):
@@ -51,10 +53,10 @@ class State(NamedTuple):
     finished: bool
 
     def text(self) -> str:
-        """Return 'finished', 'to go on after step 150' or 'to start'."""
+        """Return 'finished', 'to resume after step 150' or 'to start'."""
         if self.finished:
             return "finished"
-        return f"to go on after step {self.step}" if self.step else "to start"
+        return f"to resume after step {self.step}" if self.step else "to start"
 
 
 def states(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> list[State]:
@@ -72,7 +74,7 @@ def states(runs: list[sweep_file.Run], runs_dir: pathlib.Path) -> list[State]:
         if changed := configuration.differences(there.config, run.config):
             raise ValueError(
                 f"{there.path} holds a run of another configuration ({'; '.join(changed)}); "
-                "give another --runs_dir, or move that run away"
+                "use another --runs_dir, or move that run"
             )
         found.append(State(run, there.step, finished=there.metrics is not None))
     return found
@@ -110,7 +112,7 @@ def run_sweep(arguments: list[str]) -> int:
     if _BACKEND.value == "here":
         return _run_here(to_do, runs_dir, done=len(every) - len(to_do))
     if not to_do:
-        logging.info("nothing is left to do")
+        logging.info("all runs are finished")
     elif _BACKEND.value == "slurm":
         _submit_to_slurm(to_do, runs_dir, path.stem)
     else:
@@ -122,9 +124,9 @@ def _chosen(runs: list[sweep_file.Run]) -> list[sweep_file.Run]:
     try:
         chosen = [run for run in runs if re.search(_ONLY.value, run.name)]
     except re.error as error:
-        raise ValueError(f"--only={_ONLY.value} is no regular expression: {error}") from error
+        raise ValueError(f"--only={_ONLY.value} is not a regular expression: {error}") from error
     if not chosen:
-        raise ValueError(f"--only={_ONLY.value} is in none of {', '.join(r.name for r in runs)}")
+        raise ValueError(f"--only={_ONLY.value} matches none of {', '.join(r.name for r in runs)}")
     return chosen
 
 
@@ -142,7 +144,7 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
         ended=lambda name: _record([runs[name]], runs_dir),
     )
     if outcome.stopped:
-        print("stopped; the same command goes on", file=sys.stderr)
+        print("stopped; repeat the command to resume", file=sys.stderr)
         return here.STOPPED
     failed = outcome.failed()
     if done or len(failed) < len(jobs):
@@ -152,7 +154,7 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
     if failed:
         print(
             f"{len(failed)} of {len(jobs)} runs failed: {', '.join(failed)}; "
-            "the same command tries them again",
+            "repeat the command to retry them",
             file=sys.stderr,
         )
     return 1 if failed else 0
@@ -179,8 +181,8 @@ def _submit_to_slurm(to_do: list[State], runs_dir: pathlib.Path, name: str) -> N
     )
     print(
         f"submitted {len(to_do)} runs as the Slurm array {job}: squeue --me; output in {folder}. "
-        "When it is through, the same command submits what is not finished; "
-        f"python -m sgan_jax.main --mode=compare --workdir={runs_dir} compares"
+        "When it has ended, the same command submits the unfinished runs; "
+        f"python -m sgan_jax.main --mode=compare --workdir={runs_dir} compares all"
     )
 
 

@@ -117,7 +117,10 @@ def run_all(
                 # A run saves on SIGTERM but not on SIGHUP, which a closing terminal sends.
                 first = signals[0].signum
                 _send(signal.SIGTERM if first == signal.SIGHUP else first, running)
-                _tell(bar, f"stopping {len(running)} runs, they save first; once more kills them")
+                _tell(
+                    bar,
+                    f"stopping {len(running)} runs, which save first; a second signal kills them",
+                )
             elif signals and signals[-1].time > signals[0].time + SAME_SECONDS:
                 _send(signal.SIGKILL, running)
             bar.set_postfix_str(", ".join(child.progress() for child in running.values()))
@@ -163,7 +166,7 @@ def _ended(child: _Running, status: int) -> str:
         return f"{child.job.name}: done in {seconds:.0f} s"
     said = log.read_text(errors="replace").strip().splitlines()
     word = "stopped" if status == STOPPED else "FAILED"
-    return f"{child.job.name}: {word}, status {status}; {said[-1] if said else 'no word'} ({log})"
+    return f"{child.job.name}: {word}, status {status}; {said[-1] if said else 'no output'} ({log})"
 
 
 def _progress_bar(done: int, to_do: int) -> tqdm.tqdm:

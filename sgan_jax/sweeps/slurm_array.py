@@ -69,7 +69,7 @@ def submit(
         raise ValueError("--backend=slurm needs submitit: pip install 'sgan_jax[slurm]'") from None
     known = sorted(slurm.SlurmExecutor._valid_parameters())
     if unknown := sorted(set(options) - set(known)):
-        raise ValueError(f"--slurm={unknown[0]}=... does not exist; there are {', '.join(known)}")
+        raise ValueError(f"--slurm={unknown[0]}=... does not exist; use one of {', '.join(known)}")
     try:
         # How often submitit requeues an element that runs into its time limit.
         executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=100)

@@ -53,7 +53,7 @@ def read(path: pathlib.Path, settings: Sequence[str] = ()) -> list[Run]:
         except (TypeError, ValueError):
             raise ValueError(f"{path}: {entry!r} is not (name, config, overrides)") from None
         if not re.fullmatch(r"\w[\w.+=-]*", str(name)):
-            raise ValueError(f"{path}: {name!r} is no name for a folder; use letters, digits, _-.=")
+            raise ValueError(f"{path}: {name!r} is not a folder name; use letters, digits, _-.=")
         if name in runs:
             raise ValueError(f"{path}: two runs are named {name!r}")
         try:
@@ -61,7 +61,7 @@ def read(path: pathlib.Path, settings: Sequence[str] = ()) -> list[Run]:
         except ValueError as error:
             raise ValueError(f"{path}, run {name}: {error}") from error
     if not runs:
-        raise ValueError(f"{path} lists no run")
+        raise ValueError(f"{path} lists no runs")
     _check_all_differ(path, runs.values())
     return list(runs.values())
 
@@ -71,13 +71,15 @@ def _check_all_differ(path: pathlib.Path, runs: Iterable[Run]) -> None:
     for run in runs:
         same = names.setdefault(configuration.config_hash(run.config), run.name)
         if same != run.name:
-            raise ValueError(f"{path}: the runs {same} and {run.name} are one experiment, twice")
+            raise ValueError(f"{path}: the runs {same} and {run.name} are the same experiment")
 
 
 def _run(name: str, config: str, overrides: Mapping[str, Any], settings: Sequence[str]) -> Run:
     file = config.partition(":")[0]
     if not pathlib.Path(file).is_file():
-        raise ValueError(f"{file} does not exist; start where configs/ is, or give its whole path")
+        raise ValueError(
+            f"{file} does not exist; run this where configs/ is, or give its full path"
+        )
     given = [f"--config.{key}={_text(key, value)}" for key, value in overrides.items()]
     arguments = (f"--config={config}", *given, *settings)
     for argument in arguments[1:]:
@@ -89,7 +91,7 @@ def _run(name: str, config: str, overrides: Mapping[str, Any], settings: Sequenc
 
 def _text(key: str, value: Any) -> str:
     if value is None:
-        raise ValueError(f"{key} is None; leave it out to keep the config file's value")
+        raise ValueError(f"{key} is None; omit it to keep the config file's value")
     return str(value)
 
 
@@ -102,7 +104,7 @@ def _check_key(argument: str) -> None:
         section = f"{match[1].partition('.')[0]}."
         like = difflib.get_close_matches(match[1], known, n=3, cutoff=0.5)
         there = like or [key for key in known if key.startswith(section)] or known
-        raise ValueError(f"{match[1]} does not exist; there are {', '.join(there)}")
+        raise ValueError(f"{match[1]} does not exist; use one of {', '.join(there)}")
 
 
 def _parse(arguments: Sequence[str]) -> ml_collections.ConfigDict:

@@ -99,7 +99,9 @@ def _lane_sizes(part_size: int, lanes: int) -> np.ndarray:
 
 def _at_least_one_a_lane(part_indices: np.ndarray, lanes: int) -> np.ndarray:
     if not len(part_indices):
-        raise ValueError("a part of the data is empty; use a larger data set or another percentage")
+        raise ValueError(
+            "a part of the data is empty; use more crystals or another data.labelled_percent"
+        )
     return part_indices if len(part_indices) >= lanes else np.resize(part_indices, lanes)
 
 

@@ -151,8 +151,8 @@ class Checkpoints:
             step, size = self._written
             raise workdir.explained(error, self._folder, need=size) or workdir.WorkdirError(
                 f"the checkpoint of step {step} could not be written to {self._folder}: "
-                f"{' '.join(str(error).split())[:300]}. Those from before are whole; the same "
-                "command goes on from them"
+                f"{' '.join(str(error).split())[:300]}. Earlier checkpoints are intact; the same "
+                "command resumes from them"
             ) from error
 
     def _read_newest(self) -> Restored | None:
@@ -174,12 +174,12 @@ class Checkpoints:
                     )
                     self._damaged.append(step)
             if self._newest is not None and self._damaged:
-                logging.warning("using the checkpoint before, of step %d", self._newest.step)
+                logging.warning("using the newest intact checkpoint, of step %d", self._newest.step)
         if self._newest is None and steps:
             raise DamagedError(
                 f"all checkpoints in {self._folder} are damaged ({', '.join(map(str, steps))}); "
-                "copy one there that is not (from a backup, or from the folder beside it), or give "
-                "another --workdir to begin anew"
+                "copy an intact one there (from a backup, or from the folder beside it), or use "
+                "another --workdir to start again"
             )
         return self._newest
 
@@ -191,7 +191,7 @@ class Checkpoints:
         leaves = integrity.leaves_by_name(restored["state"])
         noted = restored["notes"]
         if noted["sha256"] != integrity.sha256(leaves, noted["notes"]):
-            raise ValueError("its content does not have the checksum that it was written with")
+            raise ValueError("its content does not match its checksum")
         return Restored(step, leaves, noted["notes"])
 
     def _set_damaged_aside(self) -> None:
@@ -243,14 +243,14 @@ def _in_shape_of(like: Any, leaves: dict[str, Any]) -> Any:
     expected = integrity.leaves_by_name(like)
     if missing := sorted(expected.keys() ^ leaves.keys()):
         raise ValueError(
-            f"the checkpoint and the model do not have the same arrays ({missing[0]}); it was made "
-            "by another version: use another --workdir"
+            f"the checkpoint and the model do not have the same arrays ({missing[0]}); it was "
+            "written by another version: use another --workdir"
         )
     for name, here in expected.items():
         if here.shape != leaves[name].shape or here.dtype != leaves[name].dtype:
             raise ValueError(
                 f"the checkpoint's {name} is {leaves[name].dtype} {leaves[name].shape}, the "
-                f"model's {here.dtype} {here.shape}; it was made by another version: use another "
-                "--workdir"
+                f"model's {here.dtype} {here.shape}; it was written by another version: use "
+                "another --workdir"
             )
     return jax.tree.unflatten(jax.tree.structure(like), [leaves[name] for name in expected])

@@ -36,7 +36,9 @@ class Clock:
             self._told = True
             seconds_per_step = (now - began) / (step - first)
             text = duration((total - step) * seconds_per_step)
-            logging.info("the %d steps to go take about %s on this machine", total - step, text)
+            logging.info(
+                "the remaining %d steps will take about %s on this machine", total - step, text
+            )
 
     def samples_per_second(self) -> float:
         """Return the rate since the last call of this method, without validation and saving."""

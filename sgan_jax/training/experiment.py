@@ -116,7 +116,7 @@ def make_scene(config: ml_collections.ConfigDict, data: Data) -> Scene | None:
         axial_divergence=fields.axial_divergence,
     )
     layout, bank = instrument_bank.make_bank([data.instrument, *others], data.instrument)
-    logging.info("patterns are rendered on %d instruments", fields.instruments)
+    logging.info("patterns are rendered for %d instruments", fields.instruments)
     return Scene(layout, bank, fields.reflections)
 
 
@@ -168,7 +168,9 @@ def make_feed(
     bank = scene.bank if scene is not None else None
     too_large = not feeding.fits(parts, device_bytes)
     if hosts.any_of(too_large):  # all hosts run the same program
-        logging.info("patterns are read from disk as they are due: they fill the devices' memory")
+        logging.info(
+            "patterns are read from disk as needed: they do not fit into the devices' memory"
+        )
         return feeding.Streamed(
             parts, read, seed=seed, trained=tuple(batch_sizes), total=total_steps, scene=bank
         )
@@ -234,6 +236,6 @@ def _check_parts(split: splits.Split, method: str) -> None:
     for part, indices in split._asdict().items():
         if not len(indices) and (part != "unlabelled" or method in config_rules.SEMI_SUPERVISED):
             raise ValueError(
-                f"no pattern is in the {part} part; use more crystals, or another "
+                f"the {part} part contains no patterns; use more crystals, or another "
                 "data.labelled_percent, data.test_fraction or data.validation_fraction"
             )

@@ -45,11 +45,11 @@ def start(
         if cluster is None:
             return
         found = {"local_device_ids": local_device_ids(os.environ)}
-        logging.info("one process of several, started by %s", cluster)
+        logging.info("this is one of several processes, started by %s", cluster)
     elif None in given:
         raise ValueError(
             f"--coordinator={coordinator} --process_id={process_id} "
-            f"--num_processes={num_processes}: give all three, or none to find them"
+            f"--num_processes={num_processes}: give all three, or none to detect them"
         )
     else:
         found = {
@@ -80,8 +80,8 @@ def surrounding_cluster(environment: Mapping[str, str]) -> str | None:
     if "KUBERNETES_SERVICE_HOST" in environment and "JOB_COMPLETION_INDEX" in environment:
         if importlib.util.find_spec("kubernetes") is None:
             raise ValueError(
-                "this is a Job in Kubernetes, and the package that finds its other processes is "
-                "missing: pip install 'sgan_jax[k8s]'; or give --num_processes=1 to run alone"
+                "this is a Kubernetes Job, but the package that finds its other processes is "
+                "missing: pip install 'sgan_jax[k8s]', or give --num_processes=1 to run alone"
             )
         return "Kubernetes"
     return None

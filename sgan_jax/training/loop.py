@@ -188,6 +188,6 @@ class Loop:
 
 def _stopped(what: str, step: int) -> str:
     return (
-        f"{what} at step {step}; training stopped, the checkpoints from before are kept. "
-        "Use a smaller learning rate, or look at the data"
+        f"{what} at step {step}; training stopped, and the earlier checkpoints are kept. "
+        "Use a smaller learning rate, or check the data"
     )

@@ -139,7 +139,7 @@ def _pretrain(config: ml_collections.ConfigDict, given: Given) -> Training:
     if not first or not rest:
         raise ValueError(
             f"pretrain.fraction {config.pretrain.fraction} of {given.total_steps} training steps "
-            "leaves none for pre-training or none after it; use more steps"
+            "leaves no steps for pre-training or none after it; use more steps"
         )
     classifier, projector = given.networks.discriminator, contrastive.Projector()
     tx = _adam(config, config.pretrain.learning_rate, first)

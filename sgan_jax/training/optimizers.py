@@ -48,11 +48,11 @@ def learning_rate_schedule(
       ValueError: the schedule is unknown, or 'cosine' has no steps left after the warm-up.
     """
     if schedule not in SCHEDULES:
-        raise ValueError(f"optim.schedule {schedule!r}; use one of {', '.join(SCHEDULES)}")
+        raise ValueError(f"optim.schedule is {schedule!r}; use one of {', '.join(SCHEDULES)}")
     if schedule == "cosine" and total_steps <= warmup_steps:
         raise ValueError(
-            f"optim.warmup_steps {warmup_steps} leaves nothing of {total_steps} training steps; "
-            "use fewer"
+            f"optim.warmup_steps {warmup_steps} leaves none of the {total_steps} training steps "
+            "for the cosine; use fewer"
         )
 
     def rate(count: jax.typing.ArrayLike) -> jax.Array:

@@ -17,7 +17,7 @@ def remember(config: ml_collections.ConfigDict, path: pathlib.Path, *, begun: bo
         if changed:
             raise ValueError(
                 f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
-                "give the same settings to go on with it, or another --workdir"
+                "use the same settings to resume it, or another --workdir"
             )
     configuration.save(config, path)
 
@@ -41,12 +41,12 @@ def batch_sizes(config: ml_collections.ConfigDict, notes: dict[str, Any] | None)
     if global_batch % devices:
         fitting = [n for n in range(1, global_batch + 1) if global_batch % n == 0]
         raise ValueError(
-            f"the run was begun on {before} devices with batches of {global_batch}, which "
+            f"the run was started on {before} devices with batches of {global_batch}, which "
             f"{devices} devices cannot share evenly; use {', '.join(map(str, fitting))} devices"
         )
     if devices != before:
         logging.info(
-            "begun on %d devices, going on with %d: the batch stays %d, %d on each device",
+            "started on %d devices, resuming on %d: the batch stays %d, %d on each device",
             before,
             devices,
             global_batch,
@@ -63,7 +63,7 @@ def compare_best(progress: loop.Progress, best: checkpoint.Checkpoints) -> None:
     try:
         notes = best.notes()
     except checkpoint.DamagedError as error:
-        logging.warning("%s. The best from here on takes its place", error)
+        logging.warning("%s. The best checkpoint from here on replaces them", error)
         notes = None
     there = loop.Progress(**notes["progress"]) if notes else loop.Progress()
     if there.best_step < progress.best_step:

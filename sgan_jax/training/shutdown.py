@@ -81,7 +81,7 @@ class Shutdown:
         Call this when everything is saved.
         """
         if self.should_stop():
-            raise Stopped("all that was trained is saved")
+            raise Stopped("all training is saved")
         self._protected = False
 
     def was_asked(self, error: BaseException) -> bool:
@@ -94,7 +94,7 @@ class Shutdown:
     def end(self, stopped: BaseException) -> NoReturn:
         """Print what is saved and how to resume; exit with status STOPPED."""
         self._saved = True
-        name = self._received.name if self._received else "another host's signal"
+        name = self._received.name if self._received else "a signal on another host"
         what = str(stopped) if isinstance(stopped, Stopped) else "nothing is lost"
         _say(f"stopped by {name}; {what}. {_how_to_go_on()}")
         sys.exit(STOPPED)
@@ -117,15 +117,15 @@ class Shutdown:
                     self._received = self._received or signal.Signals(came[0])
                     if self._protected:
                         _say(
-                            f"{self._received.name}: saving after the step that runs now, "
-                            f"in at most {DEADLINE_SECONDS:.0f} s; a second signal ends at once"
+                            f"{self._received.name}: saving after the current step, within "
+                            f"{DEADLINE_SECONDS:.0f} s; a second signal stops at once"
                         )
                 elif came and began is not None and time.monotonic() - began > SAME_SECONDS:
                     self._end_hard("a second signal came")
             if began is not None:
                 seconds = DEADLINE_SECONDS if self._protected else GRACE_SECONDS
                 if time.monotonic() - began > seconds:
-                    self._end_hard(f"it took more than {seconds:.0f} s to come to an end")
+                    self._end_hard(f"stopping took more than {seconds:.0f} s")
 
     def _end_hard(self, reason: str) -> NoReturn:
         if self._saved:
@@ -133,8 +133,8 @@ class Shutdown:
         assert self._received is not None
         if self._protected:
             _say(
-                f"stopped by {self._received.name}, and not saved: {reason}. The checkpoints from "
-                f"before are whole. {_how_to_go_on()}"
+                f"stopped by {self._received.name}, not saved: {reason}. Earlier checkpoints are "
+                f"intact. {_how_to_go_on()}"
             )
             os._exit(CUT_OFF)
         _say(f"stopped by {self._received.name}; nothing is lost. {_how_to_go_on()}")
@@ -150,7 +150,7 @@ def _silent_about_stopped(tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _how_to_go_on() -> str:
-    return f"The same command goes on:\n    {shlex.join(sys.orig_argv)}"
+    return f"To resume, repeat the command:\n    {shlex.join(sys.orig_argv)}"
 
 
 def _say(text: str) -> None:

@@ -178,7 +178,9 @@ def step_key(state: TrainState) -> Array:
 
 def _root_key(seed: int, rng: str) -> Array:
     if rng not in RNG_IMPLEMENTATIONS.values():
-        raise ValueError(f"rng {rng!r}; use one of {', '.join(RNG_IMPLEMENTATIONS.values())}")
+        raise ValueError(
+            f"rng {rng!r} is unknown; use one of {', '.join(RNG_IMPLEMENTATIONS.values())}"
+        )
     return jax.random.key_data(jax.random.key(seed, impl=rng))
 
 

@@ -58,7 +58,7 @@ def train(
         hosts.from_first(lambda: resume.remember(config, workdir / "config.json", begun=begun))
         if notes is not None and resume.is_finished(notes["progress"]):
             total = notes["progress"]["total"]
-            logging.info("%s is trained already, all %d steps", workdir, total)
+            logging.info("%s is already trained, all %d steps", workdir, total)
             return
         _train(config, workdir, latest, best, check_workdir, stop)
     stop.release()
@@ -101,7 +101,7 @@ def _train(
     progress = loop.Progress(total=total, global_batch=global_batch)
     if (restored := latest.restore(state)) is not None:
         state, progress = restored.state, loop.Progress(**restored.notes["progress"])
-        logging.info("going on after step %d of %d", progress.step, total)
+        logging.info("resuming after step %d of %d", progress.step, total)
         resume.compare_best(progress, best)
     elif config.train.start_from:
         folder = pathlib.Path(config.train.start_from)

@@ -48,7 +48,7 @@ def from_run(state: TrainState, folder: pathlib.Path, task: Mapping[str, Any]) -
         "starting from step %d of %s, %s",
         found.step,
         folder,
-        "heads too" if same_task else "new heads",
+        "including its heads" if same_task else "with new heads",
     )
     if isinstance(state, SganState):
         state = state.replace(params=state.params._replace(discriminator=params))
@@ -68,8 +68,8 @@ def check_unseen(folder: pathlib.Path, test_ids: Iterable[str]) -> None:
     seen = [name for name in test_ids if parts.get(name, "test") != "test"]
     if seen:
         raise ValueError(
-            f"train.start_from: {folder} was trained on {len(seen)} of the patterns that this run "
-            f"is tested on ({seen[0]}, ...); give both runs the same task, data.split and "
+            f"train.start_from: {folder} was trained on {len(seen)} of this run's test patterns "
+            f"({seen[0]}, ...); give both runs the same task, data.split and "
             "data.split_seed, or start from a run on other crystals"
         )
 
@@ -97,7 +97,7 @@ def _taken(
         if head and not (same_task and name in given):
             taken.append(leaf)
         elif name not in given or given[name].shape != leaf.shape:
-            there = given[name].shape if name in given else "not there"
+            there = given[name].shape if name in given else "missing"
             raise ValueError(
                 f"train.start_from: {name} is {leaf.shape} here and {there} in {folder}; give both "
                 "runs the same settings of `model`"

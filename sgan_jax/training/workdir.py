@@ -62,13 +62,12 @@ def explained(error: BaseException, folder: pathlib.Path, need: int = 0) -> Work
         needs = f"{need / 1e6:.1f} MB are needed, " if need else ""
         return WorkdirError(
             f"{folder} is full: {needs}{free / 1e6:.1f} MB are free on its disk (or in your "
-            "quota). The checkpoints from before are whole; make space and give the same command "
-            "again"
+            "quota). Earlier checkpoints are intact; make space and repeat the command"
         )
     if number in _READ_ONLY:
         return WorkdirError(
             f"{folder} cannot be written to ({os.strerror(number)}); use another --workdir, or "
-            "give yourself the right to write there"
+            "change its permissions"
         )
     if isinstance(error, FileExistsError | NotADirectoryError):
         return WorkdirError(f"{folder} is not a folder; use another --workdir")
@@ -91,7 +90,7 @@ def _lock(workdir: pathlib.Path, file: IO[str]) -> None:
         file.seek(0)
         holder = file.read().strip() or "another process"
         raise WorkdirError(
-            f"{workdir} is in use by {holder}; wait until that ends, or use another --workdir"
+            f"{workdir} is in use by {holder}; wait until that has ended, or use another --workdir"
         ) from None
     except OSError:  # some clusters' file systems have no locks
         return
@@ -112,6 +111,6 @@ def _check(workdir: pathlib.Path, file: IO[str]) -> None:
 
 def _vanished(folder: pathlib.Path) -> WorkdirError:
     return WorkdirError(
-        f"{folder} has vanished while the run wrote to it: removed, renamed, or its disk is gone. "
-        "Bring it back and give the same command again, which goes on from its latest checkpoint"
+        f"{folder} has vanished while the run was writing to it: removed, renamed, or its disk is "
+        "gone. Restore it and repeat the command, which resumes from its latest checkpoint"
     )

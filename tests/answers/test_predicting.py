@@ -54,7 +54,9 @@ def test_no_wavelength_is_a_reason_that_says_how_to_give_it(tmp_path, classifier
     write_xy(tmp_path / "a.xy")
     (found,) = outcomes(classifiers, [tmp_path / "a.xy"], wavelength=None)
     assert found.answer is None
-    assert found.reason.startswith("the wavelength is not in the file; give it, --wavelength=1.54")
+    assert found.reason.startswith(
+        "the wavelength is not in the file; give it as --wavelength=1.54"
+    )
 
 
 def test_lattices_are_of_the_one_model_and_groups_of_the_other(tmp_path, classifiers):
@@ -105,7 +107,7 @@ def test_answers_do_not_depend_on_how_many_processes_read(tmp_path, classifiers)
             found = outcomes(classifiers, files, pictures=True, workers=workers)
         assert [output.entry(x, 0.9) for x in found] == [output.entry(x, 0.9) for x in alone]
         assert [x.picture for x in found] == [x.picture for x in alone]
-    assert alone[1].reason == "line 2: 'not a number' is no row of numbers"
+    assert alone[1].reason == "line 2: 'not a number' is not a row of numbers"
     assert alone[1].picture is None
     svg = drawing.svg(alone[0].answer.seen)
     assert alone[0].picture == svg != alone[2].picture

@@ -102,7 +102,7 @@ def test_an_id_of_two_crystals_chooses_none(tmp_path, monkeypatch, capsys):
     )
     with pytest.raises(SystemExit):
         fit_synthetic.main()
-    assert "a.zip: several crystals are salt 3" in capsys.readouterr().err
+    assert "a.zip: several crystals have the id salt 3" in capsys.readouterr().err
 
 
 def test_the_table_in_the_package_is_small_and_whole():

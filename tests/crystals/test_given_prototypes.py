@@ -59,5 +59,5 @@ def test_crystals_are_of_the_given_types_with_similar_elements(folder):
 
 def test_a_folder_without_prototypes_is_named(tmp_path):
     (tmp_path / "broken.cif").write_text("data_x")
-    with pytest.raises(ValueError, match=r"prototype_path .* no crystal.*broken\.cif"):
+    with pytest.raises(ValueError, match=r"prototype_path .* no usable crystal.*broken\.cif"):
         given_prototypes.structure_types(tmp_path)

@@ -115,7 +115,7 @@ def test_a_file_that_is_no_table_is_named(tmp_path, keys):
     source = combined_source.make_source(
         **(keys | {"source": "synthetic", "synthetic_statistics": path})
     )
-    with pytest.raises(ValueError, match=r"table\.npz is no table.*fit_synthetic"):
+    with pytest.raises(ValueError, match=r"table\.npz is not a table.*fit_synthetic"):
         source.crystals(0)
 
 

@@ -135,7 +135,7 @@ def test_sizes_of_the_paper():
             {"labelled_percent": 90, "test_fraction": 0.2},
             r"90 and test_fraction 0.2 \(20 %\).*110 %.*0 to 80",
         ),
-        ({"split": "formula"}, "'formula' is none of random, structure_type"),
+        ({"split": "formula"}, "'formula' is unknown; use one of random, structure_type"),
         ({"test_fraction": 1.0}, "test_fraction 1.0"),
         ({"validation_fraction": -0.1}, "validation_fraction -0.1"),
     ],
@@ -148,7 +148,7 @@ def test_impossible_parts_are_named(changes, message):
 def test_an_id_that_is_there_twice_is_named():
     classes, types, ids = make_crystals(0, [0, 10])
     ids[3] = ids[4]
-    with pytest.raises(ValueError, match="'crystal-4' is there 2 times"):
+    with pytest.raises(ValueError, match="'crystal-4' occurs 2 times"):
         cut((classes, types, ids))
 
 

@@ -42,7 +42,9 @@ def test_an_instrument_is_its_own_preset_and_a_wrong_name_lists_the_right_ones()
     own = Instrument("mine", 1.8)
     assert instruments.instrument(own) is own
     assert instruments.instrument("d1a") is PRESETS["d1a"]
-    with pytest.raises(ValueError, match="no instrument 'd1c'; there are nist2022, bt1_ge311"):
+    with pytest.raises(
+        ValueError, match="instrument 'd1c' is unknown; use one of nist2022, bt1_ge311"
+    ):
         instruments.instrument("d1c")
 
 

@@ -59,7 +59,7 @@ def main() -> None:
 
 def told_to_end(signum: int, _: object) -> None:
     if "DEAF" not in os.environ:
-        print("saved; the same command goes on", flush=True)
+        print("saved; repeat the command to resume", flush=True)
         sys.exit(75)
 
 

@@ -102,7 +102,7 @@ def test_an_element_whose_time_is_up_saves_and_is_queued_again(slurm):
 
 @pytest.mark.parametrize(
     ("option", "said"),
-    [("partion=gpu", "--slurm=partion=... does not exist; there are"), ("gpu", "not KEY=VALUE")],
+    [("partion=gpu", "--slurm=partion=... does not exist; use one of"), ("gpu", "not KEY=VALUE")],
 )
 def test_a_wrong_option_of_slurm_is_named(slurm, option, said):
     status, _, err = slurm.run("four.py", "--backend=slurm", f"--slurm={option}")

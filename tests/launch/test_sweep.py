@@ -38,7 +38,7 @@ def test_a_failing_run_stops_no_other_and_is_tried_again_from_where_it_was(stage
     status, out, err = stage.run("four.py", FAILS="p10_1")
     assert status == 1
     assert "p10_1: FAILED, status 1; error: loss is not finite" in err
-    assert "1 of 4 runs failed: p10_1; the same command tries them again" in err
+    assert "1 of 4 runs failed: p10_1; repeat the command to retry them" in err
     assert "50.0 (1 of 2)" in out  # for 10 % labelled
     assert "55.0 ± 7.1 (2)" in out
     status, out, _ = stage.run("four.py")
@@ -63,7 +63,7 @@ def test_a_signal_reaches_the_runs_which_save_and_the_same_command_goes_on(stage
     process.send_signal(signum)  # as `uv run` does: the same signal a second time
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75
-    assert "stopped; the same command goes on" in err
+    assert "stopped; repeat the command to resume" in err
     assert "FAILED" not in err
     for name in ("p10_0", "p50_0"):
         assert "saved" in (stage.runs / name / "output.log").read_text()
@@ -94,7 +94,7 @@ def test_a_dry_run_says_what_is_there_and_what_would_be_done(stage):
     status, out, _ = stage.run("four.py", "--dry_run")
     assert status == 0
     assert "p10_0: finished" in out
-    assert "p10_1: to go on after step 2" in out
+    assert "p10_1: to resume after step 2" in out
     assert "p50_0: to start" in out
     assert "--config.seed=1 --config.data.labelled_percent=50" in out
     assert len(out.splitlines()) == 4 + 3
@@ -116,12 +116,12 @@ def test_settings_of_the_command_line_go_to_every_run(stage):
     [
         ((), "give one sweep file"),
         (("none.py",), "none.py does not exist"),
-        (("four.py", "--config.train.step=3"), "train.step does not exist; there are train.steps"),
-        (("four.py", "--config.model.dropout=2"), "model.dropout is 2.0; use 0 or more and below"),
+        (("four.py", "--config.train.step=3"), "train.step does not exist; use one of train.steps"),
+        (("four.py", "--config.model.dropout=2"), "model.dropout is 2.0; use at least 0 and below"),
         (("four.py", "--config.train.steps=many"), "invalid literal for int()"),
         (("four.py", "--config.seed", "3"), "settings as --config.KEY=VALUE"),
-        (("four.py", "--only=p9"), "--only=p9 is in none of p10_0, p10_1"),
-        (("four.py", "--only=("), "is no regular expression"),
+        (("four.py", "--only=p9"), "--only=p9 matches none of p10_0, p10_1"),
+        (("four.py", "--only=("), "is not a regular expression"),
         (("four.py", "--parallel=0"), "not a positive integer"),
         (("four.py", "--paralel=2"), "paralel"),
         (("four.py", "--parallel=3"), "--parallel=3 but there are 2 GPUs; use at most 2"),

@@ -56,12 +56,12 @@ def test_angles_counts_wavelength_and_probe_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (monopd(probe="x-ray"), "/entry: the probe is 'x-ray': the pattern is of X-rays"),
+        (monopd(probe="x-ray"), "/entry: the probe is 'x-ray': this is an X-ray pattern"),
         (monopd(units="mm"), "polar_angle is in 'mm'"),
         (monopd(angles=ANGLES[:50]), "50 angles and 100 intensities"),
         (monopd(wavelength=190.9), "a wavelength of 190.9"),
-        (monopd()[:3000], "no readable HDF5 file"),
-        (nexus.MAGIC + b"\0" * 500, "no readable HDF5 file"),
+        (monopd()[:3000], "not a readable HDF5 file"),
+        (nexus.MAGIC + b"\0" * 500, "not a readable HDF5 file"),
     ],
 )
 def test_what_is_wrong_is_said(content, message):
@@ -74,7 +74,7 @@ def test_a_file_without_such_an_entry_is_refused():
     with h5py.File(content, "w") as root:
         root["x"] = 1
         root.create_group("entry")
-    with pytest.raises(PatternError, match="no entry whose definition is NXmonopd"):
+    with pytest.raises(PatternError, match="no entry with the definition NXmonopd"):
         nexus.read("pattern.nxs", content.getvalue())
 
 

@@ -112,12 +112,12 @@ def test_anything_but_tensors_is_refused_by_name_and_not_run(
         (one_tensor((4,), (1,), 4, offset=1), "too small"),
         (one_tensor((4,), (-1,), 4, offset=3), "proper"),
         (one_tensor((4,), (1,), 5), "4 elements, not 5"),
-        (one_tensor((4,), (1,), 4, key="1"), "no readable file"),
-        (one_tensor((4,), (1,), 4, key="../../etc/passwd"), "no readable file"),
+        (one_tensor((4,), (1,), 4, key="1"), "not a readable torch"),
+        (one_tensor((4,), (1,), 4, key="../../etc/passwd"), "not a readable torch"),
         (one_tensor((4,), (1,), 4, storage="QInt8Storage"), r"holds torch\.QInt8Storage"),
-        (one_tensor((4,), (1,), 4)[:-1] + b"}X\x01\x00\x00\x00aNsb.", "no readable file"),
-        (b"\x80\x02ctorch\nFloatStorage\n)R.", "no readable file"),
-        (b"\x80\x02ctorch\nFloatStorage\n)\x81.", "no readable file"),
+        (one_tensor((4,), (1,), 4)[:-1] + b"}X\x01\x00\x00\x00aNsb.", "not a readable torch"),
+        (b"\x80\x02ctorch\nFloatStorage\n)R.", "not a readable torch"),
+        (b"\x80\x02ctorch\nFloatStorage\n)\x81.", "not a readable torch"),
     ],
 )
 def test_impossible_tensors_are_refused(data, message, read):
@@ -154,7 +154,7 @@ def test_a_zip_that_is_not_of_torch_is_refused(read):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("cell.cif", "data_x")
-    with pytest.raises(TorchFileError, match=r"without one data\.pkl"):
+    with pytest.raises(TorchFileError, match=r"without exactly one data\.pkl"):
         read(content.getvalue())
 
 
@@ -173,5 +173,7 @@ def test_a_file_of_other_keys_says_what_it_has(tmp_path):
     path.write_bytes(zipped(pickle.dumps({"epoch": 3, "model": {}}, 2)))
     with pytest.raises(TorchFileError, match=r"no state dictionary 'SGAN'.*\['epoch', 'model'\]"):
         torch_weights.load_published(path)
-    with pytest.raises(ValueError, match="variant 'gan' is none of 'SGAN', 'Supervised'"):
+    with pytest.raises(
+        ValueError, match="variant 'gan' is unknown; use one of 'SGAN', 'Supervised'"
+    ):
         torch_weights.load_published(path, "gan")

@@ -137,7 +137,7 @@ def test_missing_foreign_and_misshapen_tensors_are_named():
         ({name: np.zeros((64, 64, 13), np.float32)}, r"published network has \(64, 64, 17\)"),
         ({name: np.zeros((64, 64, 17), np.int64)}, "int64"),
         ({name: np.full((64, 64, 17), np.nan, np.float32)}, "not finite"),
-        ({"fc.weight": np.zeros(3)}, "'fc.weight' is no part"),
+        ({"fc.weight": np.zeros(3)}, "'fc.weight' is not part"),
     ):
         with pytest.raises(TorchFileError, match=message):
             torch_weights.parameters(state | change)

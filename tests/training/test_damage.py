@@ -92,7 +92,7 @@ def test_each_damaged_file_is_without_effect_or_named_and_the_one_before_is_used
         if restored.step == 3:
             fell_back.add(path.relative_to(folder / "6").parts[0])
             assert f"checkpoint {folder / '6'} is damaged" in caplog.text
-            assert "using the checkpoint before, of step 3" in caplog.text
+            assert "using the newest intact checkpoint, of step 3" in caplog.text
         else:
             assert restored.step == 6
             assert "is damaged" not in caplog.text

@@ -112,7 +112,7 @@ def test_when_a_host_dies_the_others_end_and_the_job_can_be_started_again(
 
     if dies == 0:  # and with another number of devices
         (said,) = finish(start(tmp_path / "other", devices=2))
-        assert "begun on 8 devices, going on with 2: the batch stays 8, 4 on each" in said
+        assert "started on 8 devices, resuming on 2: the batch stays 8, 4 on each" in said
         assert int(trained(tmp_path / "other")[0].step) == STEPS
 
 
@@ -123,7 +123,7 @@ def test_when_one_host_is_told_to_end_all_save_and_end(tmp_path, undisturbed):
     processes[1].send_signal(signal.SIGTERM)
     said = [process.communicate(timeout=60)[1] for process in processes]
     assert [process.returncode for process in processes] == [shutdown.STOPPED] * 2, said
-    assert "SIGTERM" in said[1] and "another host's signal" in said[0]
+    assert "SIGTERM" in said[1] and "a signal on another host" in said[0]
 
     finish(start(workdir, processes=2, devices=4))
     (state, _), (expected, _) = trained(workdir), trained(undisturbed[1])

@@ -78,5 +78,7 @@ def test_without_real_crystals_there_is_nothing_to_cut(monkeypatch):
 
 
 def test_files_are_named_before_what_could_displace_them(monkeypatch):
-    with pytest.raises(ValueError, match=r"'synthetic\+cif'.*files come first.*'cif\+synthetic'"):
+    with pytest.raises(
+        ValueError, match=r"'synthetic\+cif'.*files must come first.*'cif\+synthetic'"
+    ):
         parts(monkeypatch, catalogue(REAL, MADE), "synthetic+cif", **{"data.made": "labelled"})

@@ -70,7 +70,7 @@ def test_the_schedule_reaches_the_update():
 def test_wrong_settings_are_named():
     with pytest.raises(ValueError, match="'linear'; use one of constant, cosine"):
         optimizers.make_adam(1e-4, schedule="linear")
-    with pytest.raises(ValueError, match="warmup_steps 10 leaves nothing of 10"):
+    with pytest.raises(ValueError, match="warmup_steps 10 leaves none of the 10"):
         optimizers.make_adam(1e-4, schedule="cosine", warmup_steps=10, total_steps=10)
 
 

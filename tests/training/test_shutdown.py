@@ -63,7 +63,7 @@ def test_with_nothing_to_save_it_ends_at_once(number, place):
     process.send_signal(number)
     status, said = end(process, within=shutdown.GRACE_SECONDS + 3)
     assert status == shutdown.STOPPED == 75
-    assert f"stopped by {number.name}; nothing is lost. The same command goes on:" in said
+    assert f"stopped by {number.name}; nothing is lost. To resume, repeat the command:" in said
     assert f"{sys.executable} -c" in said
     assert "Traceback" not in said
 
@@ -78,8 +78,8 @@ def test_with_something_to_save_the_loop_is_asked_to():
     process.send_signal(signal.SIGTERM)
     status, said = end(process, within=5)
     assert status == shutdown.STOPPED
-    assert said.splitlines()[0].startswith("SIGTERM: saving after the step that runs now")
-    assert "stopped by SIGTERM; step 7 of 9 is saved. The same command goes on:" in said
+    assert said.splitlines()[0].startswith("SIGTERM: saving after the current step")
+    assert "stopped by SIGTERM; step 7 of 9 is saved. To resume, repeat the command:" in said
 
 
 def test_a_main_thread_that_does_not_come_back_is_cut_off():
@@ -88,7 +88,7 @@ def test_a_main_thread_that_does_not_come_back_is_cut_off():
     process.send_signal(signal.SIGTERM)
     status, said = end(process, within=4)
     assert status == shutdown.CUT_OFF == 76
-    assert "not saved: it took more than 1 s to come to an end. The checkpoints from" in said
+    assert "not saved: stopping took more than 1 s. Earlier checkpoints" in said
 
 
 def test_a_second_signal_ends_at_once_but_one_order_may_come_twice():
@@ -140,7 +140,7 @@ def test_a_signal_after_the_last_save_ends_before_the_evaluation():
     """)
     process.send_signal(signal.SIGTERM)
     status, said = end(process, within=5)
-    assert (status, "all that was trained is saved" in said) == (shutdown.STOPPED, True)
+    assert (status, "all training is saved" in said) == (shutdown.STOPPED, True)
 
 
 def test_hosts_decide_together():

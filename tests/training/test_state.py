@@ -61,7 +61,7 @@ def test_the_root_key_survives_as_plain_numbers(rng):
     assert created.key.dtype == np.uint32
     expected = jax.random.key(3, impl=rng)
     assert state.root_key(created) == expected
-    with pytest.raises(ValueError, match="'mt19937'; use one of threefry2x32, rbg"):
+    with pytest.raises(ValueError, match="'mt19937' is unknown; use one of threefry2x32, rbg"):
         supervised_state(seed=3, rng="mt19937")
 
 

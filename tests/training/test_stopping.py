@@ -25,7 +25,7 @@ def test_told_to_end_in_each_phase_a_run_ends_like_one_that_was_not(runs, whole,
         status, said = run.finish()
         assert time.monotonic() - began < 10, phase
         assert status == shutdown.STOPPED, said
-        assert f"stopped by {number.name}; {what}. The same command goes on:" in said
+        assert f"stopped by {number.name}; {what}. To resume, repeat the command:" in said
         assert "tiny_run.py" in said.splitlines()[-1]
         assert "Traceback" not in said
         assert tiny_processes.latest_step(workdir) == step, said

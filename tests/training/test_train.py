@@ -121,7 +121,7 @@ def test_from_before_a_damaged_checkpoint_it_ends_like_a_run_without_one(tmp_pat
     cut_off(tmp_path / "damaged", "latest", 6)
     train.train(settings("supervised"), tmp_path / "damaged")
     assert "latest/6 is damaged" in caplog.text
-    assert "using the checkpoint before, of step 5" in caplog.text
+    assert "using the newest intact checkpoint, of step 5" in caplog.text
     assert final(tmp_path / "damaged") == final(tmp_path / "whole")
 
     for step in (5, 6):

@@ -49,5 +49,5 @@ def test_a_vanished_workdir(runs, tmp_path):
     (tmp_path / "run").rename(tmp_path / "elsewhere")
     status, said = run.finish()
     assert status == 1
-    assert "run has vanished while the run wrote to it" in said.splitlines()[-1]
+    assert "run has vanished while the run was writing to it" in said.splitlines()[-1]
     assert tiny_processes.latest_step(tmp_path / "elsewhere") >= 15

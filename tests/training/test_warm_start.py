@@ -98,5 +98,5 @@ def test_patterns_that_the_other_run_has_seen_may_not_be_tested_on(tmp_path):
     (tmp_path / "split.tsv").write_text("id\tpart\na\ttest\nb\tlabelled\nc\tunlabelled\n")
     warm_start.check_unseen(tmp_path, ["a", "of another data set"])
     for seen in "bc":
-        with pytest.raises(ValueError, match=f"trained on 1 of the patterns.*{seen}"):
+        with pytest.raises(ValueError, match=f"trained on 1 of this run.s test patterns.*{seen}"):
             warm_start.check_unseen(tmp_path, ["a", seen])
