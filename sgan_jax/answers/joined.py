@@ -18,8 +18,8 @@ def join(lattices: Answer, groups: Answer) -> Answer:
     if first and other and first[0][0] != other[0][0]:
         words += (
             f" The two models disagree: the lattice model predicts {first[0][0]} "
-            f"({first[0][1]:.0%}), the group model {other[0][0]} "
-            f"({other[0][1]:.0%}); treat both with caution."
+            f"({100 * first[0][1]:.0f} %), the group model {other[0][0]} "
+            f"({100 * other[0][1]:.0f} %); treat both with caution."
         )
     reasons = dict.fromkeys(filter(None, [lattices.reason, groups.reason]))
     return dataclasses.replace(

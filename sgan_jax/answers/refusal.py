@@ -42,8 +42,8 @@ def of_measurement(seen: ModelPattern) -> str | None:
         )
     if seen.inside.mean() < MIN_RANGE:
         return (
-            f"too little was measured: {seen.inside.mean():.0%} of the model's 2θ range, "
-            f"but at least {MIN_RANGE:.0%} is needed"
+            f"too little was measured: {100 * seen.inside.mean():.0f} % of the model's 2θ range, "
+            f"but at least {100 * MIN_RANGE:.0f} % is needed"
         )
     return None
 

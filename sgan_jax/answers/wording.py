@@ -38,12 +38,12 @@ def confidence(
     """
     lattice, probability = bravais[0]
     word = next(word for least, word in _LEVELS if probability >= least)
-    sentences = [f"{word} {lattice}: {probability:.0%}."]
+    sentences = [f"{word} {lattice}: {100 * probability:.0f} %."]
     index, its_own = best
     if (other := sums.lattice_of(task, classes[index])) != lattice:
         (name,) = symmetry.class_names(task, [classes[index]])
         sentences.append(
-            f"The most probable single class, {name} ({its_own:.0%}), has another lattice, "
+            f"The most probable single class, {name} ({100 * its_own:.0f} %), has another lattice, "
             f"{other}, but the classes with the lattice {lattice} are more probable together."
         )
     sentences.append(_about_the_set(len(classes), set_size, coverage, calibration))

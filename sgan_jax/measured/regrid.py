@@ -51,8 +51,8 @@ def to_model_grid(measured: MeasuredPattern, instrument: Instrument) -> ModelPat
         raise PatternError(
             measured.file,
             None,
-            f"with λ = {wavelength:g} Å, {inside.mean():.0%} of the model's range "
-            f"({_d_range(instrument)}) was measured; {_MIN_SHARE:.0%} are needed. Is the "
+            f"with λ = {wavelength:g} Å, {100 * inside.mean():.0f} % of the model's range "
+            f"({_d_range(instrument)}) was measured; {100 * _MIN_SHARE:.0f} % are needed. Is the "
             "wavelength right?",
         )
     if widths is not None:

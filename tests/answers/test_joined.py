@@ -29,8 +29,8 @@ def test_each_model_says_what_it_knows():
 
 def test_a_contradiction_is_said():
     both = joined.join(lattices("cubic (F)"), made_answers.answer())
-    assert "disagree: the lattice model predicts cubic (F) (80%)" in both.words
-    assert "the group model orthorhombic (P) (75%)" in both.words
+    assert "disagree: the lattice model predicts cubic (F) (80 %)" in both.words
+    assert "the group model orthorhombic (P) (75 %)" in both.words
 
 
 def test_one_refusal_refuses_and_each_reason_is_told_once():
