@@ -29,7 +29,9 @@ ROWS = (
     "released",
 )
 FEW = ("supervised", "augmented", "sgan", "sgan_noise", "consistency", "synthetic")
-SEEDS = (0, 1, 2)
+SEEDS = 3
+# Of cells whose seeds differ so much that three cannot tell a difference of three points.
+MORE_SEEDS = {("bl", "random", 5, "supervised"): 5, ("bl", "random", 5, "sgan_noise"): 5}
 
 
 def cells():
@@ -53,15 +55,22 @@ def cells():
 def runs():
     """Yield the name, the config file and the overrides of each run; seed 0 of each stage first."""
     for _, stage in itertools.groupby(cells(), key=lambda cell: cell[:3]):
-        for seed, (task, split, percent, row) in itertools.product(SEEDS, list(stage)):
-            name = f"{task}_{percent:02d}_{split}_{row}_{seed}"
-            settings = {
-                "task.name": task,
-                "data.split": split,
-                "data.labelled_percent": percent,
-                "seed": seed,
-            }
-            if row.startswith("synthetic"):
-                known = f"runs/known/{task}_{percent:02d}_{split}.npz"
-                settings["data.synthetic_statistics"] = known
-            yield name, f"configs/study.py:{row}", settings
+        listed = list(stage)
+        for seed in range(max(MORE_SEEDS.values())):
+            for cell in listed:
+                if seed < MORE_SEEDS.get(cell, SEEDS):
+                    yield run(*cell, seed)
+
+
+def run(task: str, split: str, percent: int, row: str, seed: int):
+    """Return the name, the config file and the overrides of one run."""
+    settings = {
+        "task.name": task,
+        "data.split": split,
+        "data.labelled_percent": percent,
+        "seed": seed,
+    }
+    cell = f"{task}_{percent:02d}_{split}"
+    if row.startswith("synthetic"):
+        settings["data.synthetic_statistics"] = f"runs/known/{cell}.npz"
+    return f"{cell}_{row}_{seed}", f"configs/study.py:{row}", settings
