@@ -3,13 +3,13 @@ r"""Fit the statistics that synthetic crystals are drawn from to each cell's lab
 Writes `runs/known/bl_05_random.npz` and so on, for the rows of configs/sweeps/table4.py with
 synthetic crystals, which may know of no crystals but those that are trained on.
 
-    python launch/labelled_statistics.py --crystals=open_crystals.zip [--only=bl_05_random]
+    python launch/labelled_statistics.py --crystals=open_crystals.zip [--only='bl_05_*']
 """
 
 import argparse
+import fnmatch
 import itertools
 import pathlib
-import re
 
 import numpy as np
 
@@ -20,16 +20,13 @@ from sgan_jax.training import experiment
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIF, folder or zip")
-    parser.add_argument("--only", default="", help="regular expression for the cells' names")
+    parser.add_argument("--only", default="*", help="names of cells, such as bl_05_*")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/known"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     cells = itertools.product(("bl", "sg"), (5, 10, 25, 50), ("random", "structure_type"))
     names = [f"{task}_{percent:02d}_{split}" for task, percent, split in cells]
-    try:
-        chosen = [name for name in names if re.search(given.only, name)]
-    except re.error as error:
-        parser.error(f"--only={given.only} is not a regular expression: {error}")
+    chosen = fnmatch.filter(names, given.only)
     if not chosen:
         parser.error(f"--only={given.only} matches none of {', '.join(names)}")
     crystals = fit_synthetic.by_id(cif.read_crystals(given.crystals, skipped=[]))
