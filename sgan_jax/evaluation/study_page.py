@@ -19,7 +19,7 @@ PAPER = {  # Table 4 of the paper, %
     ("sg", "supervised"): (54, 61, 68, 75),
     ("sg", "SGAN"): (60, 65, 72, 78),
 }
-PAPER_MOST = {"bl": "88", "sg": "80.6"}  # section 3 of the paper, supervised
+PAPER_MOST = {"bl": "88", "sg": "80.6"}  # %, of the paper, supervised
 SEEDS = 3  # per cell, at least, for a final verdict
 # README's table: its rows, and the columns to show once they have runs.
 FIRST_ROWS = ("supervised", "augmented", "sgan", "sgan_noise", "synthetic")
