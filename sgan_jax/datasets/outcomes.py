@@ -197,8 +197,11 @@ def check_lost(
     by_count = sorted(reasons.items(), key=lambda entry: -entry[1])
     largest = ", ".join(f"{reason} ({count})" for reason, count in by_count[:3])
     such_as = f" (the latest: {latest.file}, {latest.reason}, {latest.detail})" if latest else ""
+    why = f"main reasons: {largest}{such_as}"
+    if lost == files:
+        raise TooManySkippedError(f"none of {files} files can be used; {why}")
     raise TooManySkippedError(
         f"{lost} of {files} files cannot be used, more than data.max_skipped_fraction = "
-        f"{max_skipped_fraction:g} allows; main reasons: {largest}{such_as}. Fix or remove these "
-        "files, or increase data.max_skipped_fraction"
+        f"{max_skipped_fraction:g} allows; {why}. Fix or remove these files, or increase "
+        "data.max_skipped_fraction"
     )

@@ -39,12 +39,13 @@ def start(
     given = (coordinator, process_id, num_processes)
     if num_processes == 1 and not coordinator:
         return
-    found: dict[str, Any]
+    found: dict[str, Any] = {}
+    by_rank = False  # jax gives each process the GPU of its rank
     if all(value is None for value in given):
         cluster = surrounding_cluster(os.environ)
         if cluster is None:
             return
-        found = {"local_device_ids": local_device_ids(os.environ)}
+        by_rank = "JAX_LOCAL_DEVICE_IDS" not in os.environ
         logging.info("this is one of several processes, started by %s", cluster)
     elif None in given:
         raise ValueError(
@@ -65,6 +66,8 @@ def start(
         initialization_timeout=_START_TIMEOUT_SECONDS,
         heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
     )
+    if by_rank and has_all_gpus(os.environ):
+        jax.config.update("jax_cuda_visible_devices", "all")
 
 
 def surrounding_cluster(environment: Mapping[str, str]) -> str | None:
@@ -87,25 +90,19 @@ def surrounding_cluster(environment: Mapping[str, str]) -> str | None:
     return None
 
 
-def local_device_ids(environment: Mapping[str, str]) -> list[int] | None:
-    """Return which of its visible GPUs this process uses; None: jax decides (Kubernetes: all).
+def has_all_gpus(environment: Mapping[str, str]) -> bool:
+    """Say whether this process uses every GPU that it sees.
 
-    jax gives each process under Slurm and Open MPI the one GPU with its number on the node. That is
-    wrong if one process has the whole node, or if the launcher shows each process only its own GPU.
+    It does if it has the node to itself, or if the launcher shows each process only its own GPU.
     """
     of_slurm = environment.get("SLURM_STEP_TASKS_PER_NODE") or environment.get(
-        "SLURM_TASKS_PER_NODE"
+        "SLURM_TASKS_PER_NODE", "1"
     )
     # Slurm writes 2(x4) for four nodes with two tasks each.
-    on_node = int(environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") or (of_slurm or "1").split("(")[0])
-    rank = int(
-        environment.get("OMPI_COMM_WORLD_LOCAL_RANK") or environment.get("SLURM_LOCALID") or 0
-    )
+    on_node = int(environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") or of_slurm.split("(")[0])
     visible = environment.get("CUDA_VISIBLE_DEVICES") or environment.get("SLURM_STEP_GPUS")
-    gpus = len(visible.split(",")) if visible else int(environment.get("SLURM_GPUS_ON_NODE", 0))
-    if not gpus:
-        return None if on_node == 1 and not of_slurm else [rank]
-    return [rank] if on_node > 1 and gpus > 1 else list(range(gpus))
+    gpus = visible.count(",") + 1 if visible else int(environment.get("SLURM_GPUS_ON_NODE", 0))
+    return on_node == 1 or gpus == 1
 
 
 def is_first() -> bool:
