@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from sgan_jax.evaluation import figures
+from sgan_jax.evaluation import figure_style
 
 MARKERS = "osD^vP"
 APART = 1.015  # factor in x between neighbouring lines, so that error bars do not overlap
@@ -31,13 +31,13 @@ class Panel(NamedTuple):
 def accuracy_over_labelled(panels: Sequence[Panel]) -> Figure:
     """Draw a panel per task and a line per method; the mean of a single run has no error bar."""
     percents = sorted({x for panel in panels for each in panel.series for x, _, _ in each.points})
-    figure, axes = figures.panels(4.4 * len(panels), 3.6, len(panels))
+    figure, axes = figure_style.panels(4.4 * len(panels), 3.6, len(panels))
     labels = list(dict.fromkeys(each.label for panel in panels for each in panel.series))
     for ax, panel in zip(axes, panels, strict=True):
-        ax.set_title(panel.title, color=figures.INK, fontsize=10, loc="left")
+        ax.set_title(panel.title, color=figure_style.INK, fontsize=10, loc="left")
         ax.set_xlabel("labelled patterns (%)")
         ax.set_ylabel("test accuracy (%)")
-        ax.grid(axis="y", color=figures.LINE, lw=0.6)
+        ax.grid(axis="y", color=figure_style.LINE, lw=0.6)
         ax.set_axisbelow(True)
         for series in panel.series:
             _draw_line(ax, series, labels.index(series.label), len(labels))
@@ -70,14 +70,14 @@ def _name_lines(figure: Figure, every: Sequence[Axes]) -> None:
             ncols=columns,
             frameon=False,
             fontsize=8.5,
-            labelcolor=figures.INK,
+            labelcolor=figure_style.INK,
         )
 
 
 def _draw_line(axes: Axes, series: Series, place: int, places: int) -> None:
     if not series.points:
         return
-    color = figures.SERIES[place % len(figures.SERIES)]
+    color = figure_style.SERIES[place % len(figure_style.SERIES)]
     shift = APART ** (place - (places - 1) / 2)
     x = [percent * shift for percent, _, _ in series.points]
     axes.errorbar(
@@ -86,7 +86,7 @@ def _draw_line(axes: Axes, series: Series, place: int, places: int) -> None:
         yerr=[100 * (math.nan if d is None else d) for _, _, d in series.points],
         color=color,
         lw=1.4,
-        ls=("-", "--", ":")[place // len(figures.SERIES) % 3],
+        ls=("-", "--", ":")[place // len(figure_style.SERIES) % 3],
         marker=MARKERS[place % len(MARKERS)],
         ms=4.5,
         capsize=3,

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from absl import logging
 
 from sgan_jax import config as configuration
-from sgan_jax.evaluation import accuracy_figure, compare, figures, page, run_folder
+from sgan_jax.evaluation import accuracy_figure, compare, page, run_folder
+from sgan_jax.evaluation.figure_style import svg_data_uri
 
 CAPTION = (
     "Accuracy on the test part (top-1, %), mean ± standard deviation over seeds (number of seeds), "
@@ -41,7 +42,7 @@ def write_comparison(root: pathlib.Path) -> str:
             caption=CAPTION,
             top1=compare.table(comparison, "top1"),
             top5=compare.table(comparison, "top5"),
-            picture=figures.svg_data_uri(picture),
+            picture=svg_data_uri(picture),
             runs=sorted(runs, key=lambda run: run.name),
             repeated=dict(comparison.repeated),
             unreadable=unreadable,

@@ -7,7 +7,8 @@ import numpy as np
 
 from sgan_jax import symmetry
 from sgan_jax.datasets import powder_patterns
-from sgan_jax.evaluation import figures, page
+from sgan_jax.evaluation import class_figures, figures, page
+from sgan_jax.evaluation.figure_style import svg_data_uri
 
 _LOOKED_AT = 2000  # crystals, evenly spaced in the set, whose reflections are read
 
@@ -45,7 +46,7 @@ def page_values(folder: pathlib.Path) -> dict[str, Any]:
         "groups": _distribution(groups, symmetry.class_names("sg", numbers)),
         "looked_at": len(rows),
         "histograms": [
-            (title, figures.svg_data_uri(figures.histogram(values, what)))
+            (title, svg_data_uri(figures.histogram(values, what)))
             for title, values, what in pictures
         ],
         "examples": _examples(data),
@@ -60,7 +61,7 @@ def _volumes(cell: np.ndarray) -> np.ndarray:
 
 
 def _distribution(counts: np.ndarray, names: list[str]) -> str:
-    return figures.svg_data_uri(figures.class_distribution({"patterns": counts}, names))
+    return svg_data_uri(class_figures.class_distribution({"patterns": counts}, names))
 
 
 def _examples(data: powder_patterns.PatternDataset) -> list[tuple[str, str, str]]:
@@ -73,7 +74,7 @@ def _examples(data: powder_patterns.PatternDataset) -> list[tuple[str, str, str]
             symbol = symmetry.SPACE_GROUP_SYMBOLS[number - 1]
             note = f"{crystals.formula[row]} · {symbol} ({number}) · {crystals.ids[row]}"
             picture = figures.pattern(data.instrument.two_theta_deg, data.patterns[members][0])
-            found.append((lattice, note, figures.svg_data_uri(picture)))
+            found.append((lattice, note, svg_data_uri(picture)))
     return found
 
 

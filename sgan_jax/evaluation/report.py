@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sgan_jax.evaluation import figures, page, robustness_figure
+from sgan_jax.evaluation import class_figures, figures, page, robustness_figure
+from sgan_jax.evaluation.figure_style import svg_data_uri
 from sgan_jax.evaluation.generated import most_similar
 
 # (title, in per cent?, [(kind, key, label)]), drawn if metrics.jsonl has the key.
@@ -101,15 +102,19 @@ def page_values(contents: Contents) -> dict[str, Any]:
         "margin": accuracy_margin(measured["top1"], measured["examples"]),
         "majority": majority_share(confusion),
         "curves": curve_pictures(contents.history, contents.best_step),
-        "confusion_picture": figures.svg_data_uri(figures.confusion_matrix(confusion, names)),
+        "confusion_picture": svg_data_uri(class_figures.confusion_matrix(confusion, names)),
         "confusions": most_confused(confusion, names, MOST_CONFUSED),
         "classes": class_rows(confusion, names, measured["per_class_recall"]),
         "examples": [
-            (caption, note, figures.svg_data_uri(figures.pattern(contents.two_theta_deg, pattern)))
+            (
+                caption,
+                note,
+                svg_data_uri(figures.pattern(contents.two_theta_deg, pattern)),
+            )
             for caption, note, pattern in contents.examples
         ],
-        "distribution": figures.svg_data_uri(
-            figures.class_distribution(contents.class_counts, names)
+        "distribution": svg_data_uri(
+            class_figures.class_distribution(contents.class_counts, names)
         ),
         "parts": {part: int(np.sum(n)) for part, n in contents.class_counts.items()},
         "generated": generated_pictures(contents.two_theta_deg, contents.generated, contents.real),
@@ -186,7 +191,7 @@ def curve_pictures(
         if series:
             shown_best = best_step if any(label == "validation" for label, _, _ in series) else None
             figure = figures.learning_curves(series, percent=in_percent, best_step=shown_best)
-            pictures.append((title, figures.svg_data_uri(figure)))
+            pictures.append((title, svg_data_uri(figure)))
     return pictures
 
 
@@ -197,7 +202,7 @@ def generated_pictures(
     if generated is None or real is None or not len(real):
         return []
     return [
-        figures.svg_data_uri(figures.generated_beside_real(two_theta_deg, [pattern], [like_it]))
+        svg_data_uri(figures.generated_beside_real(two_theta_deg, [pattern], [like_it]))
         for pattern, like_it in zip(generated, real[most_similar(generated, real)], strict=True)
     ]
 
@@ -205,7 +210,10 @@ def generated_pictures(
 def robustness_curves(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Return the curves of robustness.json, each with its picture."""
     return [
-        {**curve, "picture": figures.svg_data_uri(robustness_figure.accuracy_over_levels(curve))}
+        {
+            **curve,
+            "picture": svg_data_uri(robustness_figure.accuracy_over_levels(curve)),
+        }
         for curve in (found["curves"] if found else ())
     ]
 

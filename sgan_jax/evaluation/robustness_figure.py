@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sgan_jax.evaluation.figures import AMBER, BLUE, INK, LINE, MUTED, panels
+from sgan_jax.evaluation.figure_style import AMBER, BLUE, INK, LINE, MUTED, panels
 
 
 def accuracy_over_levels(curve: Mapping[str, Any]) -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sgan_jax.evaluation import accuracy_figure, figures, study, study_generators
+from sgan_jax.evaluation import accuracy_figure, class_figures, study, study_generators
 from sgan_jax.study_rows import ROWS
 
 PERCENTS = (5, 10, 25, 50)
@@ -80,7 +80,7 @@ def _confusion(cells: study.Cells, docs: pathlib.Path) -> str:
     if not (name := best(here)):
         return "The confusion matrix of the best row: not run."
     counts = np.mean([run["confusion"] for run in here[name]], axis=0)
-    figure = figures.confusion_matrix(counts, here[name][0]["classes"])
+    figure = class_figures.confusion_matrix(counts, here[name][0]["classes"])
     figure.savefig(docs / "study/confusion.png", dpi=110)
     title = f"Confusion matrix of `{name}`, `bl`, 5 %, random split"
     caption = f"{title}, mean of {len(here[name])} seeds, % of each true lattice."

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sgan_jax.evaluation.figures import AMBER, BLUE, INK, LINE, MUTED
+from sgan_jax.evaluation.figure_style import AMBER, BLUE, INK, LINE, MUTED
 from sgan_jax.measured.model_pattern import ModelPattern
 
 

@@ -72,9 +72,7 @@ def test_a_build_that_loses_too_much_says_why_and_leaves_a_list(tmp_path, settin
 
 def test_a_source_of_nothing_usable_is_an_error(tmp_path, settings):
     path = write_zip(tmp_path / "none.zip", {"a.cif": "", "b.cif": ""})
-    with pytest.raises(
-        ValueError, match=r"^none of 2 files can be used; main reasons: empty file \(2\)"
-    ):
+    with pytest.raises(ValueError, match=r"^none of 2 files can be used; .* empty file \(2\)"):
         preparation.prepare(cif_source(path), **(settings | {"max_skipped_fraction": 1.0}))
 
 

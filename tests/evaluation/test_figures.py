@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgan_jax.evaluation import figures
+from sgan_jax.evaluation import class_figures, figures
 
 
 def texts(figure):
@@ -12,7 +12,7 @@ def texts(figure):
 
 def test_confusion_is_in_percent_of_the_true_class():
     confusion = np.array([[3, 1, 0], [0, 1, 999], [0, 0, 0]])
-    figure = figures.confusion_matrix(confusion, ["cubic (F)", "cubic (I)", "cubic (P)"])
+    figure = class_figures.confusion_matrix(confusion, ["cubic (F)", "cubic (I)", "cubic (P)"])
     assert texts(figure) == ["75", "25", "", "", "<1", "100", "", "", "–"]
     image = figure.axes[0].images[0].get_array()
     np.testing.assert_allclose(image[0], [75, 25, 0])
@@ -23,7 +23,7 @@ def test_confusion_is_in_percent_of_the_true_class():
 
 def test_many_classes_are_named_by_crystal_system():
     names = [f"{number} X" for number in range(1, 231)]
-    figure = figures.confusion_matrix(np.eye(230, dtype=int), names)
+    figure = class_figures.confusion_matrix(np.eye(230, dtype=int), names)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
         "triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic",
     ]  # fmt: skip
@@ -39,7 +39,7 @@ def test_bars_of_the_parts_stand_on_one_another(classes):
         "test": np.ones(classes),
         "unlabelled": np.zeros(classes),
     }
-    axes = figures.class_distribution(counts, names).axes[0]
+    axes = class_figures.class_distribution(counts, names).axes[0]
     bars = [[(patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height())
              for patch in container] for container in axes.containers]  # fmt: skip
     assert len(bars) == 2  # an empty part is not drawn
@@ -51,8 +51,8 @@ def test_bars_of_the_parts_stand_on_one_another(classes):
 
 
 def test_runs_of_equal_neighbours():
-    assert figures.runs(["a", "a", "b", "a"]) == [("a", 0, 2), ("b", 2, 3), ("a", 3, 4)]
-    assert figures.runs([]) == []
+    assert class_figures.runs(["a", "a", "b", "a"]) == [("a", 0, 2), ("b", 2, 3), ("a", 3, 4)]
+    assert class_figures.runs([]) == []
 
 
 def test_noisy_curves_keep_their_mean():
