@@ -47,7 +47,12 @@ ROWS = {
     ),
     "sgan": Row("3 SGAN, the paper's equations", "sgan", 2_900, _GENERATOR),
     "sgan_noise": Row("3 ... with instance noise", "sgan", 2_900, _GENERATOR | _NOISE),
-    "sgan_views": Row("3 ... with augmentation", "sgan", 2_900, _GENERATOR | _AUGMENTED),
+    "sgan_noise_views": Row(
+        "3 ... with instance noise and augmentation",
+        "sgan",
+        2_900,
+        _GENERATOR | _NOISE | _AUGMENTED,
+    ),
     "released": Row("4 SGAN as the released program", "sgan", 2_800, _RELEASED),
     "released_views": Row("4 ... with augmentation", "sgan", 2_800, _RELEASED | _AUGMENTED),
     "feature_matching": Row("5 SGAN, feature matching", "feature_matching", 2_700, _GENERATOR),

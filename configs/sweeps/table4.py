@@ -22,7 +22,7 @@ ROWS = (
     "synthetic_consistency",
     "pretrain_consistency",
     "feature_matching_views",
-    "sgan_views",
+    "sgan_noise_views",
     "released_views",
     "pretrain_supervised",
     "feature_matching",
