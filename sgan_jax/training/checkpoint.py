@@ -116,7 +116,7 @@ class Checkpoints:
         found = self.newest()
         if found is None:
             return None
-        return found._replace(state=_in_shape_of(like, found.state))
+        return found._replace(state=integrity.in_shape_of(like, found.state))
 
     def newest(self) -> Restored | None:
         """Return the newest checkpoint, its arrays by name; None if there is none.
@@ -236,21 +236,3 @@ def _steps(folder: pathlib.Path) -> list[int]:
     if not folder.is_dir():
         return []
     return [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
-
-
-def _in_shape_of(like: Any, leaves: dict[str, Any]) -> Any:
-    """Return the named arrays as a tree like `like`."""
-    expected = integrity.leaves_by_name(like)
-    if missing := sorted(expected.keys() ^ leaves.keys()):
-        raise ValueError(
-            f"the checkpoint and the model do not have the same arrays ({missing[0]}); it was "
-            "written by another version: use another --workdir"
-        )
-    for name, here in expected.items():
-        if here.shape != leaves[name].shape or here.dtype != leaves[name].dtype:
-            raise ValueError(
-                f"the checkpoint's {name} is {leaves[name].dtype} {leaves[name].shape}, the "
-                f"model's {here.dtype} {here.shape}; it was written by another version: use "
-                "another --workdir"
-            )
-    return jax.tree.unflatten(jax.tree.structure(like), [leaves[name] for name in expected])
