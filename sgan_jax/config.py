@@ -154,6 +154,7 @@ def base(task: str, percent: int, method: str) -> ml_collections.ConfigDict:
             input_power=1.0,  # exponent applied to the intensities; 0.5: weak peaks count more
             stem_pool=True,  # the paper's max pool after the stem; released program: none
             projection_shortcuts=False,  # released program: in all blocks, not only a stage's first
+            width=1,  # times the paper's channels in stages 2 to 4
             dropout=0.1,  # Table 2; released program: 0.05
             dtype="float32",  # 'bfloat16': of convolutions and activations; parameters stay float32
         ),

@@ -87,6 +87,7 @@ RANGES = {
     "gan.real_per_generated": ("1 or more", lambda x: x >= 1),
     "gan.start": ("above 0 and below 1", lambda x: 0 < x < 1),
     "model.input_power": ("above 0 and up to 2", lambda x: 0 < x <= 2),
+    "model.width": ("1 or more", lambda x: x >= 1),
     "model.dropout": ("at least 0 and below 1", lambda x: 0 <= x < 1),
     "optim.learning_rate": ("above 0", lambda x: x > 0),
     "optim.generator_learning_rate": ("above 0", lambda x: x > 0),

@@ -2,7 +2,7 @@
 
 A process has to wait for the compiler before its first prediction. The lattice and group models
 differ only in the last layer, so the program ends at the features, and numpy applies that layer, a
-product with [64, K].
+product with [F, K].
 """
 
 import functools
@@ -34,7 +34,7 @@ def logits(model: nn.Module, params: Mapping[str, Any], patterns: np.ndarray) ->
 
 @functools.cache
 def _program() -> Callable[[nn.Module, Any, np.ndarray], jax.Array]:
-    """Return the compiled function (model, params, patterns [BATCH, P]) -> features [BATCH, 64]."""
+    """Return the compiled function (model, params, patterns [BATCH, P]) -> features [BATCH, F]."""
 
     def features(model, params, patterns):
         output = model.apply({"params": params}, patterns, train=False)

@@ -30,7 +30,7 @@ FORMAT = 1
 _MAX_CHANGE = 0.01  # of any probability in half precision; above it parameters stay in single
 _PROBES = 64
 # The fields of `ResNet1D` that affect its parameters or its predictions; dropout affects neither.
-_NETWORK = ("input_power", "stem_pool", "projection_shortcuts", "real_fake_head", "dtype")
+_NETWORK = ("input_power", "stem_pool", "projection_shortcuts", "real_fake_head", "width", "dtype")
 
 
 class ModelError(ValueError):
@@ -90,13 +90,14 @@ def read(folder: pathlib.Path) -> Classifier:
         with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
             flat = {name: arrays[name].astype(np.float32) for name in arrays.files}
         classes = tuple(saved["classes"])
+        network = {"width": 1} | saved["network"]  # which older models lack
         calibration = saved["calibration"]
         return Classifier(
             task=saved["task"],
             classes=classes,
             class_names=symmetry.class_names(saved["task"], classes),
             instrument=Instrument(**saved["instrument"]),
-            model=ResNet1D(len(classes), **{name: saved["network"][name] for name in _NETWORK}),
+            model=ResNet1D(len(classes), **{name: network[name] for name in _NETWORK}),
             params=traverse_util.unflatten_dict(flat, sep="/"),
             intensity_offset=float(saved["intensity_offset"]),
             calibration=None if calibration is None else Calibration.from_json(calibration),
@@ -107,9 +108,9 @@ def read(folder: pathlib.Path) -> Classifier:
         raise ModelError(f"{folder} does not hold a readable model: {error!r}") from error
 
 
-def _plain(value: Any) -> float | bool | str:
+def _plain(value: Any) -> float | bool | int | str:
     """Return a field of the network as a JSON value; a dtype by its name, e.g. 'float32'."""
-    return value if isinstance(value, float | bool) else np.dtype(value).name
+    return value if isinstance(value, float | bool | int) else np.dtype(value).name
 
 
 def _in_half_precision(classifier: Classifier) -> dict[str, Any]:

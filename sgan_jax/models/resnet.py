@@ -20,7 +20,7 @@ class DiscriminatorOutput(NamedTuple):
     """The discriminator's output for a batch."""
 
     logits: Array  # [B, K], of the classes
-    features: Array  # [B, 64], after the global max pool
+    features: Array  # [B, 64 x width], after the global max pool
     real_fake: Array | None  # [B], logit of the released program's second head
 
 
@@ -81,6 +81,7 @@ class ResNet1D(nn.Module):
     stem_pool: bool = True
     projection_shortcuts: bool = False  # in every block, not only the first of each stage
     real_fake_head: bool = False
+    width: int = 1  # times the paper's channels in stages 2 to 4
     dropout: float = 0.1
     dtype: jax.typing.DTypeLike = jnp.float32  # of convolutions and activations
 
@@ -96,6 +97,7 @@ class ResNet1D(nn.Module):
         )
         channels = stem.CHANNELS
         for stage, (features, kernel_size, stride) in enumerate(STAGES, 1):
+            features *= self.width if stage > 1 else 1
             for block in (1, 2):
                 x = ResidualBlock(
                     channels,

@@ -31,6 +31,7 @@ def make_classifier(config: ml_collections.ConfigDict, classes: int) -> resnet.R
         stem_pool=config.model.stem_pool,
         projection_shortcuts=config.model.projection_shortcuts,
         real_fake_head=config.gan.real_fake_head,
+        width=config.model.width,
         dropout=config.model.dropout,
         dtype=config.model.dtype,
     )

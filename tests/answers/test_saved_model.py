@@ -1,5 +1,6 @@
 """Models written as those in the package are, and read again."""
 
+import functools
 import json
 
 import made_up
@@ -38,6 +39,15 @@ def test_a_model_that_half_precision_changes_keeps_single(tmp_path):
     saved_model.write(network, tmp_path, {})
     patterns = np.random.default_rng(1).uniform(size=(1, 3041)).astype(np.float32)
     np.testing.assert_array_equal(loading.load(tmp_path).logits(patterns), network.logits(patterns))
+
+
+def test_a_wider_network_is_read_again(tmp_path):
+    wide = made_up.classifier("bl", model=functools.partial(resnet.ResNet1D, width=2))
+    saved_model.write(wide, tmp_path, {})
+    patterns = np.random.default_rng(1).uniform(size=(2, 3041)).astype(np.float32)
+    np.testing.assert_allclose(
+        loading.load(tmp_path).logits(patterns), wide.logits(patterns), atol=2e-2
+    )
 
 
 def test_a_model_with_another_checksum_is_refused(real, tmp_path):

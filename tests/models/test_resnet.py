@@ -31,6 +31,20 @@ def test_paper_variant_drops_the_second_head_and_the_second_blocks_projections()
     assert count(shapes_of_parameters(resnet.ResNet1D(14))) == expected
 
 
+@pytest.mark.parametrize(("width", "wide"), [(1, 64), (3, 192)])
+def test_width_is_that_of_the_stages_after_the_first(width, wide):
+    def block(kernel, before, channels):  # two convolutions, two LayerNorms
+        return kernel * (before + channels) * channels + 2 * 2 * channels
+
+    def stage(kernel, before, channels):  # the first block has a projection and its LayerNorm
+        projection = before * channels + 2 * channels
+        return block(kernel, before, channels) + projection + block(kernel, channels, channels)
+
+    stem, head = 13 * 32 + 2 * 32, wide * 14 + 14
+    stages = stage(5, 32, 32) + stage(7, 32, wide) + stage(17, wide, wide) + stage(13, wide, wide)
+    assert count(shapes_of_parameters(resnet.ResNet1D(14, width=width))) == stem + stages + head
+
+
 @pytest.mark.parametrize(
     ("stem_pool", "lengths"),
     [(False, [758, 190, 38, 13]), (True, [109, 28, 6, 2])],
