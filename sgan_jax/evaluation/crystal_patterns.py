@@ -1,10 +1,9 @@
-"""Patterns of every crystal of a file, in memory, for the evaluation of a trained model.
+"""Patterns of every crystal of a source, in memory, for the evaluation of a trained model.
 
 Unlike a data set (`datasets.preparation`) this keeps duplicates, and bad files never stop it.
 """
 
 import functools
-import pathlib
 import sys
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from sgan_jax.diffraction.instrument import Instrument
 
 
 class CrystalPatterns(NamedTuple):
-    """N crystals in the file's order, and what could not be used."""
+    """N crystals in the source's order, and what could not be used."""
 
     ids: list[str]  # not necessarily unique: an archive may hold a name twice
     patterns: np.ndarray  # float32 [N, points], maximum 1
@@ -25,24 +24,16 @@ class CrystalPatterns(NamedTuple):
     skipped: list[SkippedFile]
 
 
-def simulate_all(
-    path: pathlib.Path,
-    instrument: Instrument,
-    *,
-    symmetry: str,
-    b_iso_default: float,
-    process_count: int,
+def simulate_all[Item](
+    source: sources.Source[Item], instrument: Instrument, *, process_count: int
 ) -> CrystalPatterns:
-    """Simulate every crystal of a CIF file, folder, zip or tar.
+    """Simulate every crystal of a source.
 
     Args:
-      path: of the file or folder.
+      source: of crystals (datasets/sources.py).
       instrument: to simulate.
-      symmetry: 'file' or 'spglib', as config.data.symmetry.
-      b_iso_default: in Å², for atoms without a displacement parameter.
       process_count: number of processes; 0 for one per core.
     """
-    source = sources.CifSource(path, symmetry, b_iso_default)
     ids, patterns, numbers, skipped = [], [], [], []
     work = functools.partial(outcomes.outcome, source, instrument)
     for result in tqdm.tqdm(

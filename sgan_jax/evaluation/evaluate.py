@@ -16,6 +16,7 @@ from absl import logging
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
+from sgan_jax.datasets import sources
 from sgan_jax.evaluation import (
     confidence,
     crystal_patterns,
@@ -86,13 +87,8 @@ def evaluate_crystals(
     instrument = blueprint.make_instrument(config.instrument)
     classes = trained_run.run_classes(config)
     trained = trained_run.restore(config, workdir, classes, instrument)  # first, to fail early
-    found = crystal_patterns.simulate_all(
-        path,
-        instrument,
-        symmetry=config.data.symmetry,
-        b_iso_default=config.data.b_iso_default,
-        process_count=config.data.processes,
-    )
+    source = sources.CifSource(path, config.data.symmetry, config.data.b_iso_default)
+    found = crystal_patterns.simulate_all(source, instrument, process_count=config.data.processes)
     labels = symmetry.class_indices(config.task.name, classes, found.space_group)
     known, unknown = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
     logging.info("%s: %d crystals; %d skipped", path, len(labels), len(found.skipped))
