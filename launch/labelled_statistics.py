@@ -22,6 +22,7 @@ if __name__ == "__main__":
     parser.add_argument("--crystals", type=pathlib.Path, required=True, help="CIF, folder or zip")
     parser.add_argument("--only", default="*", help="names of cells, such as bl_05_*")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/known"))
+    parser.add_argument("--validation_fraction", type=float, default=0.1, help="of the labelled")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     cells = itertools.product(("bl", "sg"), (5, 10, 25, 50), ("random", "structure_type"))
@@ -34,6 +35,7 @@ if __name__ == "__main__":
         task, percent, split = name.split("_", 2)
         config = configuration.base(task, int(percent), "supervised")
         config.data.update(source="cif", cif_path=str(given.crystals), split=split)
+        config.data.validation_fraction = given.validation_fraction
         data = experiment.load_data(config)
         known = [crystals[i] for i in data.dataset.catalogue.ids[data.split.labelled].tolist()]
         beside = given.folder / f"{name}.part.npz"
