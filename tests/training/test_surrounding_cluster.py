@@ -16,6 +16,7 @@ SLURM = {
     "SLURM_NTASKS": "2",
     "SLURM_PROCID": "1",
 }
+OF_THIS_MACHINE = ("CUDA_VISIBLE_DEVICES", "JAX_LOCAL_DEVICE_IDS")  # would be a launcher's choice
 OPEN_MPI = {"OMPI_COMM_WORLD_SIZE": "16", "OMPI_COMM_WORLD_RANK": "9"}
 PROGRAM = """
 import jax
@@ -71,6 +72,7 @@ def test_processes_of_slurm_find_one_another_and_their_gpus(on_node, given, visi
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
+    here = {name: value for name, value in os.environ.items() if name not in OF_THIS_MACHINE}
     started = []
     for rank in ("0", "1"):
         of_task = {
@@ -83,7 +85,7 @@ def test_processes_of_slurm_find_one_another_and_their_gpus(on_node, given, visi
         started.append(
             subprocess.Popen(
                 [sys.executable, "-c", PROGRAM],
-                env=os.environ | SLURM | of_task | given,
+                env=here | SLURM | of_task | given,
                 stdout=subprocess.PIPE,
                 text=True,
             )
