@@ -1,6 +1,6 @@
 """How fast a training step is, compared with torch and with the floor set by its arithmetic.
 
-python benchmarks/train_step.py [--repeats=20] [--threads=2]
+python benchmarks/train_step.py [--repeats=20] [--threads=2]    # on the GPU, if jax finds one
 
 Times one supervised step (batch 64, with and without the stem's pool) and one SGAN step (32
 labelled, 32 unlabelled, 32 generated) of the program itself, with the optimiser, without data
@@ -89,7 +89,8 @@ def our_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
 
 def torch_step(method: str, stem_pool: bool, batch: int) -> Callable[[], float]:
     """Return a function that runs the same step in torch."""
-    patterns, labels = (torch.from_numpy(array) for array in make_data(batch))
+    device = torch.get_default_device()
+    patterns, labels = (torch.from_numpy(array).to(device) for array in make_data(batch))
     labelled, unlabelled, labels = patterns[:batch], patterns[batch:], labels[:batch].long()
     if method == "supervised":
         return torch_networks.make_supervised_step(labelled, labels, CLASSES, stem_pool)
@@ -195,6 +196,8 @@ def main() -> None:
     # XLA starts as many threads as there are cores that the process may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
     torch.set_num_threads(arguments.threads)
+    if jax.default_backend() == "gpu":
+        torch.set_default_device("cuda")
     jax.config.update("jax_default_prng_impl", "rbg")
     cases = {
         "supervised_pooled": ("supervised", True, SUPERVISED_BATCH),

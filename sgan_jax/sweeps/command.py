@@ -22,6 +22,13 @@ _RECORDS = flags.DEFINE_string(
 _PARALLEL = flags.DEFINE_integer(
     "parallel", 1, "Number of runs at once; with --backend=here they share the GPUs.", lower_bound=1
 )
+_PER_GPU = flags.DEFINE_integer(
+    "per_gpu",
+    1,
+    "With --backend=here: how many runs may share a GPU; networks as small as these leave most of "
+    "one idle.",
+    lower_bound=1,
+)
 _BACKEND = flags.DEFINE_enum(
     "backend",
     "here",
@@ -140,6 +147,7 @@ def _run_here(to_do: list[State], runs_dir: pathlib.Path, *, done: int) -> int:
         jobs,
         parallel=_PARALLEL.value,
         gpus=here.visible_gpus(),
+        per_gpu=_PER_GPU.value,
         done=done,
         ended=lambda name: _record([runs[name]], runs_dir),
     )

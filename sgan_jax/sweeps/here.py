@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import FrameType
 from typing import NamedTuple
 
@@ -28,6 +28,10 @@ STOPPED = 75  # exit status (EX_TEMPFAIL) of a run or a sweep: the same command 
 SAME_SECONDS = (
     2.0  # `uv run` and others forward signals that the terminal sent to all: one order, twice
 )
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+MEMORY = "XLA_CLIENT_MEM_FRACTION"  # of a GPU's memory that a process may take
+OLD_MEMORY = "XLA_PYTHON_CLIENT_MEM_FRACTION"  # jax accepts only one of the two names
+SHARED_MEMORY = 0.9  # what jobs share; the rest is for CUDA's own structures in each process
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,18 +58,17 @@ class Outcome:
 
 
 class _Running:
-    def __init__(self, job: Job, shown_gpus: str | None) -> None:
+    def __init__(self, job: Job, environment: Mapping[str, str]) -> None:
         job.workdir.mkdir(parents=True, exist_ok=True)
         self.job, self.began = job, time.monotonic()
         self.total = job.steps
-        environment = {"CUDA_VISIBLE_DEVICES": shown_gpus} if shown_gpus is not None else {}
         with (job.workdir / LOG).open("ab") as log:
             self.process = subprocess.Popen(
                 job.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | environment,
+                env={**os.environ, **environment},
                 process_group=0,
             )
 
@@ -81,6 +84,7 @@ def run_all(
     *,
     parallel: int,
     gpus: Sequence[str] = (),
+    per_gpu: int = 1,
     done: int = 0,
     ended: Callable[[str], None] = lambda name: None,
 ) -> Outcome:
@@ -93,10 +97,11 @@ def run_all(
       jobs: in the order in which they start.
       parallel: how many run at once.
       gpus: their ids, divided among the jobs that run at once; if empty, nothing is hidden.
+      per_gpu: how many jobs may share a GPU.
       done: runs of the sweep that are finished already, for the progress bar.
       ended: called with the name of each job that succeeded.
     """
-    shares = share_out(gpus, parallel)
+    shares = share_out(gpus, parallel, per_gpu)
     waiting, outcome = collections.deque(jobs), Outcome()
     running: dict[int, _Running] = {}
     with _progress_bar(done, len(jobs)) as bar, _caught() as signals:
@@ -130,7 +135,7 @@ def run_all(
 
 def visible_gpus() -> list[str]:
     """Return the ids of the GPUs that runs may use on this machine; empty if there are none."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    given = os.environ.get(VISIBLE)
     if given is not None:
         return [gpu for gpu in given.split(",") if gpu.strip()]
     if shutil.which("nvidia-smi") is None:
@@ -139,19 +144,26 @@ def visible_gpus() -> list[str]:
     return [str(k) for k in range(len(listed.stdout.splitlines()))] if not listed.returncode else []
 
 
-def share_out(gpus: Sequence[str], parallel: int) -> list[str | None]:
-    """Return the GPUs that each of the jobs that run at once sees; None for all of them.
+def share_out(gpus: Sequence[str], parallel: int, per_gpu: int = 1) -> list[dict[str, str]]:
+    """Return the variables that give each of the jobs that run at once its GPUs; {}: all of them.
 
-    No GPU is shared: each of two runs would take most of its memory.
+    Jobs that share a GPU get equal parts of its memory, of which each would otherwise take most.
+
+    Raises:
+      ValueError: there are too few GPUs.
     """
     if not gpus or parallel == 1:
-        return [None] * parallel
-    if parallel > len(gpus):
+        return [{}] * parallel
+    if parallel > len(gpus) * per_gpu:
         raise ValueError(
-            f"--parallel={parallel} but there are {len(gpus)} GPUs; use at most {len(gpus)}"
+            f"--parallel={parallel} but there are {len(gpus)} GPUs; use at most "
+            f"{len(gpus) * per_gpu}, or let several runs share a GPU (--per_gpu)"
         )
+    if parallel > len(gpus):
+        memory = {MEMORY: f"{SHARED_MEMORY / -(-parallel // len(gpus)):.3f}", OLD_MEMORY: ""}
+        return [{VISIBLE: gpus[k % len(gpus)]} | memory for k in range(parallel)]
     each = len(gpus) // parallel
-    return [",".join(gpus[k * each : (k + 1) * each]) for k in range(parallel)]
+    return [{VISIBLE: ",".join(gpus[k * each : (k + 1) * each])} for k in range(parallel)]
 
 
 def _send(signum: int, running: dict[int, _Running]) -> None:

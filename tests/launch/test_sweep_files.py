@@ -104,14 +104,25 @@ def test_a_file_without_runs_is_no_sweep(tmp_path):
 
 
 def test_gpus_are_shared_out(monkeypatch):
-    assert here.share_out(["0", "1", "2", "3", "4"], 2) == ["0,1", "2,3"]
-    assert here.share_out(["7", "3"], 2) == ["7", "3"]
-    assert here.share_out(["0", "1"], 1) == [None]
-    assert here.share_out([], 3) == [None, None, None]
+    shown = "CUDA_VISIBLE_DEVICES"
+    assert here.share_out(["0", "1", "2", "3", "4"], 2) == [{shown: "0,1"}, {shown: "2,3"}]
+    assert here.share_out(["7", "3"], 2, per_gpu=4) == [{shown: "7"}, {shown: "3"}]
+    assert here.share_out(["0", "1"], 1) == [{}]
+    assert here.share_out([], 3) == [{}, {}, {}]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     assert here.visible_gpus() == ["2", "5"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert here.visible_gpus() == []
+
+
+def test_runs_that_share_a_gpu_share_its_memory():
+    shares = here.share_out(["7", "3"], 5, per_gpu=3)
+    assert [share["CUDA_VISIBLE_DEVICES"] for share in shares] == ["7", "3", "7", "3", "7"]
+    on_first = [float(s["XLA_CLIENT_MEM_FRACTION"]) for s in shares if "7" in s.values()]
+    assert len(on_first) == 3
+    assert 0.85 < sum(on_first) < 0.95  # the rest is for CUDA itself
+    with pytest.raises(ValueError, match="--parallel=5 but there are 2 GPUs; use at most 4, or"):
+        here.share_out(["7", "3"], 5, per_gpu=2)
 
 
 def test_gpus_are_counted_by_the_drivers_tool(tmp_path, monkeypatch):
