@@ -27,8 +27,9 @@ ROWS = (
     "pretrain_supervised",
     "feature_matching",
     "released",
+    "synthetic_40000",
 )
-FEW = ("supervised", "augmented", "sgan", "sgan_noise", "consistency", "synthetic")
+FEW = (*ROWS[:6], "synthetic_40000")
 SEEDS = 3
 # Of cells whose seeds differ so much that three cannot tell a difference of three points.
 MORE_SEEDS = {("bl", "random", 5, "supervised"): 5, ("bl", "random", 5, "sgan_noise"): 5}
