@@ -1,6 +1,6 @@
 r"""The study's ablations (docs/STUDY.md): each changes one thing in a row.
 
-`bl`, 5 % labelled, random split, seed 0. They explain results; no setting is chosen by them.
+`bl`, 5 % labelled, random split, seed 0 unless a name says otherwise. They explain results; no setting is chosen by them.
 
     NPROC=1 python launch/sweep.py configs/sweeps/ablations.py --parallel=2 \
         --records=docs/study/ablations --config.data.cif_path=../shared/structures/open_crystals.zip
@@ -8,6 +8,7 @@ r"""The study's ablations (docs/STUDY.md): each changes one thing in a row.
 """
 
 INTENSITY_VIEWS = ("broadening_deg", "texture", "impurity", "background", "noise", "missing_deg")
+AS_THE_SGAN = {"train.batch_size": 32}
 ABLATIONS = {
     # All steps of the row: after a quarter of them its accuracy is still that of the control.
     "synthetic": (
@@ -22,6 +23,7 @@ ABLATIONS = {
             "root_of_intensity": {"model.input_power": 0.5},
             "no_dropout": {"model.dropout": 0.0},
             # To make 20 000 more crystals takes as long as 2 100 steps.
+            "twice_the_crystals": {"data.source": "cif+synthetic:40000", "train.steps": 7_900},
             "twice_the_crystals_no_dropout": {
                 "data.source": "cif+synthetic:40000",
                 "model.dropout": 0.0,
@@ -31,7 +33,19 @@ ABLATIONS = {
             "twice_the_channels": {"model.width": 2, "train.steps": 6_100},
         },
     ),
-    "supervised": (2_900, {"as_many_as_the_sgan": {"train.batch_size": 32}}),
+    # The labelled patterns of row 3's steps, for other seeds and space groups, too.
+    "supervised": (
+        2_900,
+        {
+            "as_many_as_the_sgan": AS_THE_SGAN,
+            "as_many_as_the_sgan_1": AS_THE_SGAN | {"seed": 1},
+            "as_many_as_the_sgan_2": AS_THE_SGAN | {"seed": 2},
+            "as_many_as_the_sgan_sg_0": AS_THE_SGAN | {"task.name": "sg"},
+            "as_many_as_the_sgan_sg_1": AS_THE_SGAN | {"task.name": "sg", "seed": 1},
+            "as_many_as_the_sgan_sg_2": AS_THE_SGAN | {"task.name": "sg", "seed": 2},
+            "as_many_as_the_sgan_10_0": AS_THE_SGAN | {"data.labelled_percent": 10},
+        },
+    ),
     "sgan_noise": (
         2_900,
         {
@@ -51,6 +65,9 @@ ABLATIONS = {
             "constant_rate": {"optim.schedule": "constant", "optim.warmup_steps": 0},
             "adjusted": {"optim.logit_adjustment": 1.0},
             "no_dropout": {"model.dropout": 0.0},
+            "as_many_as_the_sgan": AS_THE_SGAN | {"train.steps": 2_900},
+            "as_many_as_the_sgan_1": AS_THE_SGAN | {"train.steps": 2_900, "seed": 1},
+            "as_many_as_the_sgan_2": AS_THE_SGAN | {"train.steps": 2_900, "seed": 2},
         },
     ),
     "consistency": (
