@@ -1,6 +1,7 @@
 r"""The study's ablations (docs/STUDY.md): each changes one thing in a row.
 
-`bl`, 5 % labelled, random split, seed 0 unless a name says otherwise. They explain results; no setting is chosen by them.
+`bl`, 5 % labelled, random split, seed 0 unless a name says otherwise. They explain results; no
+setting is chosen by them.
 
     NPROC=1 python launch/sweep.py configs/sweeps/ablations.py --parallel=2 \
         --records=docs/study/ablations --config.data.cif_path=../shared/structures/open_crystals.zip
