@@ -17,10 +17,11 @@ from sgan_jax import config
 def get_config(task: str = "bl"):
     """Return the settings for 'bl' or 'sg', 5 % labelled."""
     best = config.base(task, 5, "supervised")
-    best.data.source, best.data.made = "cif+synthetic:20000", "labelled"
+    best.data.source, best.data.made = "cif+synthetic:40000", "labelled"
     best.data.cif_path = "open_crystals.zip"
     best.augment.strain, best.augment.zero_shift_deg = 0.03, 0.1
     best.optim.learning_rate = 1e-3
     best.optim.schedule, best.optim.warmup_steps = "cosine", 200
-    best.train.steps = 10_000
+    best.model.dropout = 0.0
+    best.train.steps = 7_900
     return best

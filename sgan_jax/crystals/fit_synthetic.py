@@ -24,7 +24,14 @@ import numpy as np
 from sgan_jax import symmetry
 from sgan_jax.crystals import cif, fit_elements, wyckoff
 from sgan_jax.crystals.crystal import Crystal
-from sgan_jax.crystals.synthetic_statistics import BINS, MOST_KINDS, MOST_ORBITS, PATH, SHAPE_SCALE
+from sgan_jax.crystals.synthetic_statistics import (
+    BINS,
+    MOST_KINDS,
+    MOST_ORBITS,
+    PATH,
+    SHAPE_SCALE,
+    id_hashes,
+)
 
 LEAST_SHARED = 3  # crystals, for an arrangement to be listed
 _SHAPES_OF_GROUP = 64  # kernel centres kept of a space group, at most
@@ -83,6 +90,7 @@ def fit(crystals: Iterable[Crystal]) -> dict[str, np.ndarray]:
         "shape_groups": np.array([row[0] for row in shapes], np.uint8),
         "shapes": np.array([row[1:] for row in shapes], np.int16),
         "sizes": sizes,
+        "known": np.sort(id_hashes(crystal.id for crystal in everyone)),
         **chemistry,
     }
 
@@ -159,6 +167,8 @@ def main() -> None:
             f"({min(unknown)}, ...); give the crystals with these ids"
         )
     table = fit(used)
+    if to == PATH:
+        del table["known"]  # the package has no room for the hashes of 47 000 crystals
     with to.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **table)
     print(f"{to}: {to.stat().st_size} bytes, {table['group_counts'].sum()} crystals")

@@ -6,8 +6,10 @@ is read once per process.
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
 import zipfile
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -45,6 +47,8 @@ class SyntheticStatistics:
       volume_spread: float, standard deviation of ln(volume / that sum).
       contacts: float [E, E], Å, the distance below which two elements rarely come.
       usual_distances: float [E, E], Å, median closest approach in crystals that contain both.
+      known: uint64 [n], sorted `id_hashes` of the crystals that all this was counted in; empty: not
+        kept, as in the package's table.
     """
 
     group_counts: np.ndarray
@@ -64,6 +68,13 @@ class SyntheticStatistics:
     volume_spread: np.ndarray
     contacts: np.ndarray
     usual_distances: np.ndarray
+    known: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, np.uint64))
+
+
+def id_hashes(ids: Iterable[str]) -> np.ndarray:
+    """Return uint64 [n], a hash of each crystal's id."""
+    digests = (hashlib.blake2b(str(each).encode(), digest_size=8).digest() for each in ids)
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
 @functools.cache

@@ -13,7 +13,14 @@ import numpy as np
 from absl import logging
 
 from sgan_jax import config_rules, data_source, symmetry
-from sgan_jax.datasets import combined_source, powder_patterns, preparation, splits, stored_crystals
+from sgan_jax.datasets import (
+    combined_source,
+    known_crystals,
+    powder_patterns,
+    preparation,
+    splits,
+    stored_crystals,
+)
 from sgan_jax.diffraction import instrument as instruments
 from sgan_jax.diffraction import instrument_bank, random_instruments
 from sgan_jax.models import generator as generators
@@ -94,6 +101,7 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
         labelled_percent=data.labelled_percent,
         validation_fraction=data.validation_fraction,
     )
+    known_crystals.check(data.source, data.synthetic_statistics, crystals.ids[split.test])
     given &= labels >= 0
     if data.split == "structure_type":  # generated crystals of the test part's types are left out
         given &= ~np.isin(crystals.structure_type, crystals.structure_type[split.test])

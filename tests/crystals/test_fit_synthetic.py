@@ -1,6 +1,7 @@
 """The table of statistics, for crystals whose statistics are known by hand."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -78,8 +79,11 @@ def test_ids_choose_the_crystals_that_count(tmp_path, monkeypatch, option):
     arguments = ["fit", "--crystals=all.zip", f"{option}={ids}", f"--to={to}"]
     monkeypatch.setattr("sys.argv", arguments)
     fit_synthetic.main()
-    counted = synthetic_statistics.statistics(to).group_counts.sum()
-    assert counted == {"--only": 25, "--leave_out": 37}[option]
+    table = synthetic_statistics.statistics(to)
+    assert table.group_counts.sum() == {"--only": 25, "--leave_out": 37}[option]
+    used = range(25) if option == "--only" else range(25, 62)
+    hashes = [hashlib.blake2b(f"salt {k}".encode(), digest_size=8).digest() for k in used]
+    assert table.known.tolist() == sorted(int.from_bytes(each, "little") for each in hashes)
 
 
 def test_ids_that_no_crystal_has_are_an_error(tmp_path, monkeypatch, capsys):

@@ -5,7 +5,8 @@ import pytest
 
 from sgan_jax import config as configuration
 from sgan_jax import symmetry
-from sgan_jax.datasets import powder_patterns
+from sgan_jax.crystals import synthetic_statistics
+from sgan_jax.datasets import known_crystals, powder_patterns
 from sgan_jax.datasets.catalogue import Catalogue
 from sgan_jax.diffraction import instrument
 from sgan_jax.training import experiment
@@ -70,6 +71,33 @@ def test_else_made_crystals_are_in_every_part(monkeypatch):
     shared = parts(monkeypatch, catalogue(REAL, MADE), "cif+synthetic+prototypes")
     for part in shared:
         assert 0 < np.mean(part >= REAL) < 0.35
+
+
+def table_that_knows(path, ids):
+    """Write the package's table as if it had been fitted to crystals with these ids."""
+    with np.load(synthetic_statistics.PATH) as package:
+        np.savez(path, **package, known=np.sort(synthetic_statistics.id_hashes(ids)))
+    return {"data.made": "labelled", "data.synthetic_statistics": str(path)}
+
+
+def test_statistics_of_test_crystals_are_refused(monkeypatch, tmp_path):
+    every, source = catalogue(REAL, MADE), "cif+synthetic+prototypes"
+    split = parts(monkeypatch, every, source, **{"data.made": "labelled"})
+    seen = every.ids[np.concatenate([split.labelled, split.validation])].tolist()
+    fair = table_that_knows(tmp_path / "fair.npz", seen)
+    said = []
+    monkeypatch.setattr(known_crystals.logging, "warning", lambda *text: said.append(text[0]))
+    again = parts(monkeypatch, every, source, **fair)
+    np.testing.assert_array_equal(again.test, split.test)
+    unfair = table_that_knows(tmp_path / "unfair.npz", [*seen, *every.ids[split.test[:2]]])
+    said_of = rf"unfair\.npz was fitted to 2 of the {len(split.test)} crystals of the test part"
+    with pytest.raises(ValueError, match=said_of):
+        parts(monkeypatch, every, source, **unfair)
+    # Prototypes are drawn without statistics, and made crystals alone are tested on themselves.
+    parts(monkeypatch, every, "cif+prototypes", **{"data.made": "labelled"})
+    assert not said
+    parts(monkeypatch, every, source, **{"data.made": "labelled"})
+    assert len(said) == 1 and "does not say which crystals it knows" in said[0]
 
 
 def test_without_real_crystals_there_is_nothing_to_cut(monkeypatch):
