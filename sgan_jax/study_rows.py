@@ -73,7 +73,7 @@ ROWS = {
         "8 SimCLR, then FreeMatch", "pretrain", 7_000, {"pretrain.then": "consistency"} | _MOMENTUM
     ),
     "synthetic": Row(
-        "9 supervised with augmentation, and synthetic crystals",
+        "9 supervised with augmentation, and 20 000 synthetic crystals",
         "supervised",
         10_000,
         _AUGMENTED | _SYNTHETIC,
@@ -86,7 +86,7 @@ ROWS = {
     ),
     # 40 000 crystals leave 13.2 minutes.
     "synthetic_40000": Row(
-        "11 as 9, with twice the crystals and no dropout",
+        "11 supervised with augmentation, and 40 000 synthetic crystals, without dropout",
         "supervised",
         7_900,
         _AUGMENTED | _SYNTHETIC | _NO_DROPOUT | {"data.source": "cif+synthetic:40000"},
