@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from sgan_jax.evaluation import figure_style
 
-MARKERS = "osD^vPX"  # 7, as 4 colours and 7 markers make 28 different pairs
+MARKERS = "osD^vP<"  # 7, as 4 colours and 7 markers make 28 different pairs
 APART = 1.015  # factor in x between neighbouring lines, so that error bars do not overlap
 
 

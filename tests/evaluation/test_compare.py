@@ -150,7 +150,7 @@ def test_figure_shows_the_numbers_it_was_given():
 def test_no_two_of_twenty_methods_look_alike():
     series = [accuracy_figure.Series(f"method {k}", [(5, 0.5, 0.02)]) for k in range(20)]
     figure = accuracy_figure.accuracy_over_labelled([accuracy_figure.Panel("one", series)])
-    points = [line for line in figure.axes[0].lines if line.get_marker() in set("osD^vPX*")]
+    points = [line for line in figure.axes[0].lines if line.get_marker() in set("osD^vP<")]
     assert len(points) == 20
     assert len({(line.get_color(), line.get_marker()) for line in points}) == 20
 
