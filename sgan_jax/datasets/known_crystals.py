@@ -30,9 +30,11 @@ def check(source: str, table: str, test_ids: np.ndarray) -> None:
     )
     if not len(known):
         whose = "" if table else ", which was fitted to 47 000 open crystals,"
-        logging.warning(
+        logging.log_first_n(  # training and evaluation both load the data
+            logging.WARNING,
             "%s%s does not say which crystals it knows: if those of the test part are among them, "
             "test accuracy is too high; %s",
+            1,
             path.name if table else "the package's table of statistics",
             whose,
             remedy,

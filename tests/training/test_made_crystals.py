@@ -86,7 +86,9 @@ def test_statistics_of_test_crystals_are_refused(monkeypatch, tmp_path):
     seen = every.ids[np.concatenate([split.labelled, split.validation])].tolist()
     fair = table_that_knows(tmp_path / "fair.npz", seen)
     said = []
-    monkeypatch.setattr(known_crystals.logging, "warning", lambda *text: said.append(text[0]))
+    monkeypatch.setattr(
+        known_crystals.logging, "log_first_n", lambda level, text, n, *of: said.append(text % of)
+    )
     again = parts(monkeypatch, every, source, **fair)
     np.testing.assert_array_equal(again.test, split.test)
     unfair = table_that_knows(tmp_path / "unfair.npz", [*seen, *every.ids[split.test[:2]]])
