@@ -48,6 +48,12 @@ ROWS = {
     ),
     "sgan": Row("3 SGAN, the paper's equations", "sgan", 2_900, _GENERATOR),
     "sgan_noise": Row("3 ... with instance noise", "sgan", 2_900, _GENERATOR | _NOISE),
+    "sgan_noise_no_dropout": Row(
+        "3 ... with instance noise, without dropout",
+        "sgan",
+        2_900,
+        _GENERATOR | _NOISE | _NO_DROPOUT,
+    ),
     "sgan_noise_views": Row(
         "3 ... with instance noise and augmentation",
         "sgan",
