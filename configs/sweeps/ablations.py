@@ -10,6 +10,7 @@ setting is chosen by them.
 
 INTENSITY_VIEWS = ("broadening_deg", "texture", "impurity", "background", "noise", "missing_deg")
 AS_THE_SGAN = {"train.batch_size": 32}
+TEN, NO_DROPOUT = {"data.labelled_percent": 10}, {"model.dropout": 0.0}
 ABLATIONS = {
     # All steps of the row: after a quarter of them its accuracy is still that of the control.
     "synthetic": (
@@ -22,12 +23,12 @@ ABLATIONS = {
                 "data.synthetic_statistics": "",
             },
             "root_of_intensity": {"model.input_power": 0.5},
-            "no_dropout": {"model.dropout": 0.0},
+            "no_dropout": NO_DROPOUT,
             # To make 20 000 more crystals takes as long as 2 100 steps.
             "twice_the_crystals": {"data.source": "cif+synthetic:40000", "train.steps": 7_900},
             "twice_the_crystals_no_dropout": {
                 "data.source": "cif+synthetic:40000",
-                "model.dropout": 0.0,
+                **NO_DROPOUT,
                 "train.steps": 7_900,
             },
             # A step takes 1.6 times as long.
@@ -44,7 +45,15 @@ ABLATIONS = {
             "as_many_as_the_sgan_sg_0": AS_THE_SGAN | {"task.name": "sg"},
             "as_many_as_the_sgan_sg_1": AS_THE_SGAN | {"task.name": "sg", "seed": 1},
             "as_many_as_the_sgan_sg_2": AS_THE_SGAN | {"task.name": "sg", "seed": 2},
-            "as_many_as_the_sgan_10_0": AS_THE_SGAN | {"data.labelled_percent": 10},
+            "as_many_as_the_sgan_10_0": AS_THE_SGAN | TEN,
+            "as_many_as_the_sgan_10_1": AS_THE_SGAN | TEN | {"seed": 1},
+            "as_many_as_the_sgan_10_2": AS_THE_SGAN | TEN | {"seed": 2},
+            "as_many_no_dropout": AS_THE_SGAN | NO_DROPOUT,
+            "as_many_no_dropout_1": AS_THE_SGAN | NO_DROPOUT | {"seed": 1},
+            "as_many_no_dropout_2": AS_THE_SGAN | NO_DROPOUT | {"seed": 2},
+            "as_many_no_dropout_10_0": AS_THE_SGAN | TEN | NO_DROPOUT,
+            "as_many_no_dropout_10_1": AS_THE_SGAN | TEN | NO_DROPOUT | {"seed": 1},
+            "as_many_no_dropout_10_2": AS_THE_SGAN | TEN | NO_DROPOUT | {"seed": 2},
         },
     ),
     "sgan_noise": (
@@ -65,7 +74,7 @@ ABLATIONS = {
             "mean_of_weights": {"optim.average_decay": 0.99},
             "constant_rate": {"optim.schedule": "constant", "optim.warmup_steps": 0},
             "adjusted": {"optim.logit_adjustment": 1.0},
-            "no_dropout": {"model.dropout": 0.0},
+            "no_dropout": NO_DROPOUT,
             "as_many_as_the_sgan": AS_THE_SGAN | {"train.steps": 2_900},
             "as_many_as_the_sgan_1": AS_THE_SGAN | {"train.steps": 2_900, "seed": 1},
             "as_many_as_the_sgan_2": AS_THE_SGAN | {"train.steps": 2_900, "seed": 2},
