@@ -127,6 +127,7 @@ def _metrics(
         seed=config.seed,
         steps=trained.step,
         seconds=trained.seconds,
+        devices=trained.devices,
         config_hash=configuration.config_hash(config),
         params_sha256=results.params_sha256(trained.final.params),
     )

@@ -28,6 +28,7 @@ def split_metrics(
     seed: int,
     steps: int,
     seconds: float,
+    devices: Sequence[str],
     config_hash: str,
     params_sha256: str,
 ) -> dict[str, Any]:
@@ -36,7 +37,8 @@ def split_metrics(
     Its fields: task, method, split, labelled_fraction, classes (names, in the order of
     per_class_recall and of the rows and columns of confusion), examples (their number), top1, top5,
     loss (nats), per_class_recall (null for a class without examples), confusion (counts, rows are
-    the true classes), seed, steps, seconds (of training), config_hash, params_sha256.
+    the true classes), seed, steps, seconds (of training), devices (that it ran on, one after the
+    other), config_hash, params_sha256.
 
     Raises:
       ValueError: the logits have the wrong shape or are not finite.
@@ -60,6 +62,7 @@ def split_metrics(
         "seed": seed,
         "steps": steps,
         "seconds": round(seconds, 3),
+        "devices": list(devices),
         "config_hash": config_hash,
         "params_sha256": params_sha256,
     }

@@ -20,6 +20,7 @@ class Trained(NamedTuple):
 
     step: int  # training steps done
     seconds: float  # of training
+    devices: list[str]  # that it was trained on; empty for runs of programs that did not note it
     final: Any  # state after the last step
     best: Any  # state with the best validation accuracy
     best_step: int
@@ -46,7 +47,14 @@ def restore(
     progress = final.notes["progress"]
     if progress["step"] < progress["total"]:
         logging.warning("the run has trained only %(step)d of %(total)d steps", progress)
-    return Trained(final.step, progress["seconds"], final.state, best.state, best.step)
+    return Trained(
+        step=final.step,
+        seconds=progress["seconds"],
+        devices=progress.get("devices", []),
+        final=final.state,
+        best=best.state,
+        best_step=best.step,
+    )
 
 
 def _fresh_state(config: ml_collections.ConfigDict, classes: tuple, instrument: Instrument) -> Any:

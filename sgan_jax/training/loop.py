@@ -28,6 +28,7 @@ class Progress:
     best_step: int = 0
     window: dict[str, float] = dataclasses.field(default_factory=dict)  # sums since the last log
     unevaluated: bool = False  # validation was due at this step, but the run was asked to stop
+    devices: list[str] = dataclasses.field(default_factory=list)  # of each start, if they changed
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,6 +41,12 @@ def device_count() -> int:
     return jax.device_count()
 
 
+def describe_devices() -> str:
+    """Return the number and the kind of the run's devices, such as '8 x NVIDIA H100 80GB HBM3'."""
+    kinds = sorted({device.device_kind for device in jax.devices()})
+    return f"{jax.device_count()} x {', '.join(kinds)}"
+
+
 def local_devices() -> slice:
     """Return which of the run's devices are this host's."""
     count = jax.local_device_count()  # the same on every host

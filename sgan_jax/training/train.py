@@ -109,6 +109,9 @@ def _train(
         test_ids = data.dataset.catalogue.ids[data.split.test]
         hosts.from_first(lambda: warm_start.check_unseen(folder, test_ids))
 
+    if (devices := parallel.describe_devices()) not in progress.devices[-1:]:
+        progress.devices = [*progress.devices, devices]
+
     feed = experiment.make_feed(
         data,
         sizes,

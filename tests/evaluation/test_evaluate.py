@@ -111,6 +111,7 @@ def test_numbers_are_those_of_the_network_applied_by_hand(run):
     assert metrics["params_sha256"] == results.params_sha256(final.params)
     assert (metrics["steps"], metrics["labelled_fraction"]) == (6, 0.5)
     assert metrics["seconds"] > 0
+    assert metrics["devices"] == ["8 x cpu"]
 
     lines = (workdir / "test_predictions.csv").read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in lines] == data.dataset.catalogue.ids[test].tolist()

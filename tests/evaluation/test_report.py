@@ -30,6 +30,7 @@ def contents(task="bl", generated=False, history=True, examples=300, **changes):
         seed=0,
         steps=100,
         seconds=3725.0,
+        devices=["1 x cpu"],
         config_hash="c0ffee",
         params_sha256="f" * 64,
     )

@@ -22,12 +22,13 @@ FACTS = dict(
     seed=0,
     steps=12,
     seconds=1.5,
+    devices=["8 x NVIDIA H200"],
     config_hash="abc",
     params_sha256="def",
 )
 FIELDS = (
     "task, method, split, labelled_fraction, classes, examples, top1, top5, loss, "
-    "per_class_recall, confusion, seed, steps, seconds, config_hash, params_sha256"
+    "per_class_recall, confusion, seed, steps, seconds, devices, config_hash, params_sha256"
 ).split(", ")
 
 
@@ -38,6 +39,7 @@ def test_metrics_file_has_the_promised_fields(tmp_path):
     assert list(read) == FIELDS
     assert read["classes"] == list(NAMES)
     assert read["examples"] == 3
+    assert read["devices"] == ["8 x NVIDIA H200"]
     assert read["top1"] == pytest.approx(2 / 3)
     assert read["per_class_recall"] == [0.5, 1.0, None]
     assert read["confusion"] == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]

@@ -8,7 +8,16 @@ import pytest
 from fake_data import load_data, make_networks
 
 from sgan_jax import config as configuration
-from sgan_jax.training import checkpoint, experiment, loop, resume, train, workdir, writer
+from sgan_jax.training import (
+    checkpoint,
+    experiment,
+    loop,
+    parallel,
+    resume,
+    train,
+    workdir,
+    writer,
+)
 
 
 class Killed(BaseException):
@@ -113,6 +122,15 @@ def cut_off(run, kind, step):
     files = (run / "checkpoints" / kind / str(step) / "state").rglob("*")
     largest = max((path for path in files if path.is_file()), key=lambda path: path.stat().st_size)
     largest.write_bytes(largest.read_bytes()[:-100])
+
+
+def test_a_run_notes_the_devices_that_it_is_resumed_on(tmp_path, small, monkeypatch):
+    train.train(settings("supervised"), tmp_path)
+    monkeypatch.setattr(parallel, "describe_devices", lambda: "8 x NVIDIA H200")
+    for _ in range(2):
+        cut_off(tmp_path, "latest", 6)
+        train.train(settings("supervised"), tmp_path)
+    assert final(tmp_path)[1]["progress"]["devices"] == ["8 x cpu", "8 x NVIDIA H200"]
 
 
 def test_from_before_a_damaged_checkpoint_it_ends_like_a_run_without_one(tmp_path, small, caplog):
