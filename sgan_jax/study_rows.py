@@ -76,7 +76,10 @@ ROWS = {
         {"pretrain.then": "supervised"},
     ),
     "pretrain_consistency": Row(
-        "8 SimCLR, then FreeMatch", "pretrain", 7_000, {"pretrain.then": "consistency"} | _MOMENTUM
+        "8 SimCLR, then FreeMatch",
+        "pretrain",
+        7_000,
+        {"pretrain.then": "consistency"} | _MOMENTUM | _NO_DROPOUT,
     ),
     "synthetic": Row(
         "9 supervised with augmentation, and 20 000 synthetic crystals",
