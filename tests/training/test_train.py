@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import functools
 import shutil
@@ -125,12 +126,19 @@ def cut_off(run, kind, step):
 
 
 def test_a_run_notes_the_devices_that_it_is_resumed_on(tmp_path, small, monkeypatch):
-    train.train(settings("supervised"), tmp_path)
-    monkeypatch.setattr(parallel, "describe_devices", lambda: "8 x NVIDIA H200")
-    for _ in range(2):
-        cut_off(tmp_path, "latest", 6)
-        train.train(settings("supervised"), tmp_path)
-    assert final(tmp_path)[1]["progress"]["devices"] == ["8 x cpu", "8 x NVIDIA H200"]
+    look = loop.Loop._look
+    for devices, last in (("1 x cpu", 2), ("8 x H200", 4), ("8 x H200", None)):
+
+        def killed(self, state, last=last, **what):
+            if self._progress.step == last:
+                raise Killed
+            return look(self, state, **what)
+
+        monkeypatch.setattr(parallel, "describe_devices", lambda devices=devices: devices)
+        monkeypatch.setattr(loop.Loop, "_look", killed)
+        with contextlib.nullcontext() if last is None else pytest.raises(Killed):
+            train.train(settings("supervised", train__eval_every_steps=1), tmp_path)
+    assert final(tmp_path)[1]["progress"]["devices"] == ["1 x cpu", "8 x H200"]
 
 
 def test_from_before_a_damaged_checkpoint_it_ends_like_a_run_without_one(tmp_path, small, caplog):
