@@ -27,8 +27,8 @@ FIRST_ROWS = (
     *("synthetic", "synthetic_40000"),
 )
 FIRST_COLUMNS = (("bl", "random", 5), ("bl", "random", 10), ("sg", "random", 5))
-# Success criteria: (task, percent, row that should be better, other row, by how many points).
 _SGANS = ("sgan", "sgan_noise", "sgan_noise_no_dropout")
+# Success criteria: (task, percent, row that should be better, other row, by how many points).
 BARS = (
     *(("bl", 5, row, "supervised", 3) for row in _SGANS),
     *(("bl", 5, "best", row, 3) for row in _SGANS),
